@@ -1,0 +1,66 @@
+# `make` lists what there is. CI and people call the same targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE ?=
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/tool.txt
+
+$(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.run
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/test.txt
+	@touch $@
+
+setup: $(VENV)/.run ## Prepare .venv with what running needs
+
+run: $(VENV)/.run ## Start the gateway on http://127.0.0.1:4000
+	@exec $(BIN)/switchgear run
+
+test: $(VENV)/.test ## Run the tests (under 90 s)
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(VENV)/.test ## Run the longer suites too
+	$(BIN)/python -m pytest -n 2
+
+fmt: $(VENV)/.test ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet . || true
+
+format: $(VENV)/.test ## Check the format
+	$(BIN)/ruff format --check --quiet .
+
+lint: $(VENV)/.test ## Lint
+	$(BIN)/ruff check --quiet .
+
+types: $(VENV)/.test ## Check the types
+	$(BIN)/mypy
+
+imports: $(VENV)/.test ## Check that imports point down
+	$(BIN)/lint-imports
+
+check: format lint types imports test ## What CI runs
+
+wheel: $(VENV)/.test ## Build the wheel into dist/
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist --installer uv
+
+lock: $(BIN)/uv ## Resolve the lock files anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/tool.in -o requirements/tool.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra test -o requirements/test.txt
+
+clean: ## Remove what was built; .venv and data/ stay
+	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+.PHONY: help setup run test test-all fmt format lint types imports check wheel lock clean

@@ -1,0 +1,1 @@
+"""HTTP in and out: the only package that knows the web framework. Thin."""

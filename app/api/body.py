@@ -1,0 +1,44 @@
+"""Reading a request's body within its bounds."""
+
+from __future__ import annotations
+
+from app.api.asgi import RawHeaders, Receive, header
+from app.errors import BodyTooLarge, GatewayError, UnsupportedMedia
+
+
+class ClientGone(Exception):
+    """The client closed its connection before its request was whole."""
+
+
+def check_media(headers: RawHeaders, limit: int) -> None:
+    """Refuse what the headers already show to be wrong. Raises `UnsupportedMedia` or `BodyTooLarge`."""
+    encoding = (header(headers, b"content-encoding") or b"identity").strip().lower()
+    if encoding != b"identity":
+        raise UnsupportedMedia(
+            "Send the body without a Content-Encoding; this gateway reads it as it is.",
+            code="unsupported_encoding",
+        )
+    kind = (header(headers, b"content-type") or b"application/json").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise UnsupportedMedia("Send the body as JSON, with `Content-Type: application/json`.")
+    declared = header(headers, b"content-length")
+    if declared is not None and int(declared) > limit:
+        raise _too_large(limit)
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """Read the whole body. Raises `BodyTooLarge` at the first byte over `limit`, `ClientGone`."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise _too_large(limit)
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _too_large(limit: int) -> GatewayError:
+    return BodyTooLarge(f"The body is larger than {limit} bytes, the limit that `server.max_body` sets.")

@@ -1,0 +1,111 @@
+"""The token endpoints: bytes → call, and the call's answer back. Plain ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from app.api.asgi import REQUEST_ID, Receive, Scope, Send
+from app.api.body import ClientGone, check_media, read_body
+from app.api.client import ClientConnection, Departure
+from app.api.json_body import parse_object
+from app.api.request_checks import check_request
+from app.auth.keyring import KeyRing
+from app.errors import GatewayError
+from app.gateway.gateway import Gateway
+from app.gateway.record import CallLog
+from app.telemetry.clock import Clock
+from app.telemetry.record import CallRecord
+from providers.types import Call, Operation
+
+PATHS = {
+    Operation.CHAT: "/chat/completions",
+    Operation.COMPLETIONS: "/completions",
+    Operation.EMBEDDINGS: "/embeddings",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallRooms:
+    """What every token endpoint needs."""
+
+    gateway: Gateway
+    keys: KeyRing
+    clock: Clock
+    new_id: Callable[[], str]
+    on_finish: Callable[[CallRecord], None]
+    max_body: int
+    stream_commit: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallEndpoint:
+    """One token endpoint."""
+
+    operation: Operation
+    rooms: CallRooms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call: authenticate, read, answer, and be sure that it is told of."""
+        log = self._open_log(scope)
+        client = ClientConnection(send, log.request_id)
+        read = False
+        try:
+            principal = self.rooms.keys.authenticate(scope["headers"])
+            log.key = principal.name
+            check_media(scope["headers"], self.rooms.max_body)
+            body = await read_body(receive, self.rooms.max_body)
+            read = True
+            log.received = self.rooms.clock.monotonic()
+            call = self._parse(body, log.id)
+            async with Departure(receive, client), _kept_alive(client, call, self.rooms.stream_commit):
+                await self.rooms.gateway.serve(call, principal, client, log)
+        except GatewayError as error:
+            log.finish("refused", error.http_status, error.code)
+            # A body that was not read still stands in the connection's way.
+            await client.refuse(error, close=not read)
+        except ClientGone:
+            log.finish("client_cancelled", 499)
+        finally:
+            log.finish("internal_error", 500, "internal_error")
+
+    def _open_log(self, scope: Scope) -> CallLog:
+        return CallLog(
+            id=self.rooms.new_id(),
+            request_id=scope[REQUEST_ID],
+            method=scope["method"],
+            path=scope["path"],
+            clock=self.rooms.clock,
+            on_finish=self.rooms.on_finish,
+            operation=self.operation,
+            started=self.rooms.clock.monotonic(),
+        )
+
+    def _parse(self, body: bytes, id: str) -> Call:
+        parsed = parse_object(body)
+        check_request(self.operation, parsed)
+        return Call(self.operation, parsed["model"], parsed, id, int(self.rooms.clock.wall()))
+
+
+@asynccontextmanager
+async def _kept_alive(client: ClientConnection, call: Call, commit_after: float) -> AsyncIterator[None]:
+    """Send keep-alive comments beside a streamed call."""
+    if not call.stream:
+        yield
+        return
+    beat = asyncio.get_running_loop().create_task(client.keep_alive(commit_after), name="keep-alive")
+    try:
+        yield
+    finally:
+        beat.cancel()
+
+
+def call_endpoints(rooms: CallRooms) -> dict[str, CallEndpoint]:
+    """Give the token endpoints by path, each with and without `/v1`."""
+    return {
+        prefix + path: CallEndpoint(operation, rooms)
+        for operation, path in PATHS.items()
+        for prefix in ("/v1", "")
+    }

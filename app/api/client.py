@@ -1,0 +1,138 @@
+"""The client's side of one call: its response on the wire, its silence, its leaving."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from app.api.asgi import Message, Receive, Send, error_messages
+from app.errors import GatewayError
+from app.gateway.client import Headers
+
+KEEPALIVE_INTERVAL = 15.0
+"""Seconds of silence after which a comment is sent: under the 30 to 60 s that proxies wait."""
+COMMENT = b": keep-alive\n\n"
+DONE = b"data: [DONE]\n\n"
+
+_STREAM_HEADERS: Headers = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+)
+
+
+class ClientConnection:
+    """Answers one request. Implements `app.gateway.client.Client`."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._begun = asyncio.Event()
+        self._sending = False
+        self._last_sent = 0.0
+        self.ended = False
+        self.committed = False
+        self.has_content = False
+        self.left = False
+
+    async def reply(self, body: bytes, headers: Headers) -> None:
+        """Send a whole JSON answer."""
+        await self._start(
+            200, (("content-type", "application/json"), ("content-length", str(len(body))), *headers)
+        )
+        await self._body(body, more=False)
+
+    async def write(self, frames: bytes, headers: Headers) -> None:
+        """Send events, after status and headers if those have not gone yet."""
+        self.has_content = True
+        if not self.committed:
+            await self._start(200, (*_STREAM_HEADERS, *headers))
+        await self._body(frames, more=True)
+
+    async def end(self) -> None:
+        """Send the terminal event and end the response."""
+        await self._body(DONE, more=False)
+
+    async def refuse(self, error: GatewayError, *, close: bool) -> None:
+        """Tell the client of an error: as a response, or as the last event of a stream, without `[DONE]`."""
+        if self.ended:
+            return
+        if self.committed:
+            await self._body(b"data: %b\n\n" % error.body(), more=False)
+            return
+        self.committed = True
+        for message in error_messages(error, self._request_id, close=close):
+            await self._send(message)
+        self.ended = True
+
+    async def keep_alive(self, commit_after: float) -> None:
+        """Send a comment after each long silence. Runs beside the call until it is cancelled.
+
+        A stream that has not begun after `commit_after` seconds is begun by the first comment.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(commit_after):
+                await self._begun.wait()
+        except TimeoutError:
+            await self._start(200, _STREAM_HEADERS)
+            await self._body(COMMENT, more=True)
+        while not self.ended:
+            silence = loop.time() - self._last_sent
+            if self._sending or silence < KEEPALIVE_INTERVAL:
+                await asyncio.sleep(KEEPALIVE_INTERVAL if self._sending else KEEPALIVE_INTERVAL - silence)
+            else:
+                await self._body(COMMENT, more=True)
+
+    async def _start(self, status: int, headers: Headers) -> None:
+        self.committed = True
+        self._begun.set()
+        pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
+        pairs.append((b"x-request-id", self._request_id.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": pairs})
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        self.ended = self.ended or not more
+        self._sending = True
+        try:
+            await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        finally:
+            self._sending = False
+            self._last_sent = asyncio.get_running_loop().time()
+
+
+class Departure:
+    """Ends what runs inside it when the client closes its connection.
+
+    The body must have been read: then all that `receive` can still give is the disconnect.
+    """
+
+    def __init__(self, receive: Receive, client: ClientConnection) -> None:
+        self._receive = receive
+        self._client = client
+
+    async def __aenter__(self) -> None:
+        owner = asyncio.current_task()
+        assert owner is not None
+        self._owner = owner
+        self._watcher = asyncio.get_running_loop().create_task(self._watch(), name="client-departure")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._watcher.cancel()
+        if self._client.left and isinstance(error, asyncio.CancelledError):
+            # Ours, and done with: there is nobody left to tell.
+            self._owner.uncancel()
+            return True
+        return False
+
+    async def _watch(self) -> None:
+        message: Message = {}
+        while message.get("type") != "http.disconnect":
+            message = await self._receive()
+        if self._client.ended:
+            # Servers also say so when the response is complete.
+            return
+        self._client.left = True
+        self._owner.cancel()

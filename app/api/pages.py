@@ -1,0 +1,163 @@
+"""Everything that is not a call: models, health, metrics, and the description of the API."""
+
+# No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from app.api.addresses import is_loopback
+from app.api.calls import PATHS
+from app.auth.keyring import KeyRing
+from app.auth.principal import Principal
+from app.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound, Unauthorized, Unavailable
+from app.gateway.router import Router
+from app.telemetry.metrics import Metrics
+from providers.types import Json, Operation, Secret
+
+
+class ModelCard(BaseModel):
+    """One model, as OpenAI describes one."""
+
+    id: str
+    object: str = "model"
+    created: int
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    """All models that the key may use and that can be listed."""
+
+    object: str = "list"
+    data: list[ModelCard]
+
+
+class Health(BaseModel):
+    """Whether the process can serve."""
+
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageRooms:
+    """What the pages need."""
+
+    router: Router
+    keys: KeyRing
+    metrics: Metrics
+    metrics_token: Secret | None
+    ready: Callable[[], bool]
+    started: int
+    """Unix seconds: the `created` of every model card."""
+    version: str
+
+
+def build_pages(rooms: PageRooms) -> FastAPI:
+    """Build the FastAPI application for the pages."""
+    pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
+    _add_models(pages, rooms)
+    _add_health(pages, rooms)
+    _add_errors(pages)
+    describe = pages.openapi
+
+    def openapi() -> dict[str, Json]:
+        schema = describe()
+        for operation, path in PATHS.items():
+            schema["paths"].setdefault(f"/v1{path}", {"post": _call_description(operation)})
+        return schema
+
+    pages.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return pages
+
+
+def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
+    def caller(request: Request) -> Principal:
+        return rooms.keys.authenticate(request.scope["headers"])
+
+    Caller = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type, though it closes over the key ring
+
+    def card(name: str, owner: str) -> ModelCard:
+        return ModelCard(id=name, created=rooms.started, owned_by=owner)
+
+    @pages.get("/v1/models", tags=["models"])
+    @pages.get("/models", include_in_schema=False)
+    async def list_models(principal: Caller) -> ModelList:
+        return ModelList(data=[card(name, owner) for name, owner in rooms.router.names(principal)])
+
+    @pages.get("/v1/models/{name:path}", tags=["models"])
+    @pages.get("/models/{name:path}", include_in_schema=False)
+    async def show_model(name: str, principal: Caller) -> ModelCard:
+        return card(name, rooms.router.owner(name, principal))
+
+
+def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
+    @pages.get("/health/live", tags=["health"])
+    async def live() -> Health:
+        return Health(status="ok")
+
+    @pages.get("/health/ready", tags=["health"])
+    async def ready() -> Health:
+        if not rooms.ready():
+            raise Unavailable(
+                "The gateway is not ready to serve.", code="not_ready", headers=(("retry-after", "1"),)
+            )
+        return Health(status="ok")
+
+    @pages.get("/metrics", tags=["health"], response_class=Response)
+    async def metrics(request: Request) -> Response:
+        _check_token(request, rooms.metrics_token)
+        return Response(rooms.metrics.scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _check_token(request: Request, token: Secret | None) -> None:
+    if token is None:
+        if request.client is not None and not is_loopback(request.client.host):
+            raise Unauthorized("Set `metrics.token` to read metrics from another machine.")
+        return
+    given = request.headers.get("authorization", "").encode()
+    if not hmac.compare_digest(given, b"Bearer " + token.reveal().encode()):
+        raise Unauthorized("Send the token that `metrics.token` sets, as `Authorization: Bearer <token>`.")
+
+
+def _add_errors(pages: FastAPI) -> None:
+    def respond(error: GatewayError) -> Response:
+        return Response(
+            error.body(),
+            status_code=error.http_status,
+            headers=dict(error.headers),
+            media_type="application/json",
+        )
+
+    @pages.exception_handler(GatewayError)
+    async def refused(_: Request, error: GatewayError) -> Response:
+        return respond(error)
+
+    @pages.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return respond(BadRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"))
+
+    @pages.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            allow = tuple((error.headers or {}).items())
+            return respond(
+                MethodNotAllowed(f"{request.scope['path']} does not take {request.method}.", headers=allow)
+            )
+        return respond(NotFound(f"There is no {request.scope['path']} here. The API is described at /docs."))
+
+
+def _call_description(operation: Operation) -> dict[str, Json]:
+    return {
+        "tags": ["calls"],
+        "summary": f"OpenAI's {operation} endpoint; fields travel to the provider as they are.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+        "responses": {
+            "200": {"description": "OpenAI's response, or its server-sent events when `stream` is true."}
+        },
+    }

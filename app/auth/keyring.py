@@ -1,0 +1,71 @@
+"""Keys: found by their SHA-256 digest in memory, so no secret is ever compared or stored.
+
+A key is 256 random bits, so a plain digest is as good as a slow one (those are for passwords), and
+a look-up by digest takes the same time for a near miss as for a far one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+
+from app.auth.principal import Principal
+from app.errors import Unauthorized
+
+MISSING = "No API key was given. Send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`."
+LONGEST_KEY = 1024
+_HEADERS = (b"authorization", b"x-api-key", b"api-key")
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def digest(key: bytes) -> str:
+    """Give the SHA-256 of a key in hex: what is stored and looked up."""
+    return hashlib.sha256(key).hexdigest()
+
+
+def presented_key(headers: Headers) -> bytes:
+    """Give the key that a request presents. Raises `Unauthorized` for none, a malformed one, or several."""
+    found = {value for name, value in headers if name in _HEADERS}
+    keys = {_bare(value) for name, value in headers if name in _HEADERS and _bare(value) is not None}
+    if not found:
+        raise Unauthorized(MISSING)
+    if len(keys) != 1 or sum(1 for name, _ in headers if name == b"authorization") > 1:
+        raise Unauthorized("Send exactly one API key, as `Authorization: Bearer <key>`.")
+    (key,) = keys
+    if not key or len(key) > LONGEST_KEY:
+        raise Unauthorized
+    return key
+
+
+def _bare(value: bytes) -> bytes | None:
+    """Take the scheme off. None for a scheme that is not ours."""
+    scheme, space, rest = value.partition(b" ")
+    if not space:
+        return None if scheme.lower() in (b"bearer", b"basic", b"") else scheme
+    return rest.strip(b" ") if scheme.lower() == b"bearer" and b"\t" not in rest else None
+
+
+class KeyRing:
+    """The keys that are valid now: configured ones, and a snapshot of the stored ones."""
+
+    def __init__(self, configured: Mapping[str, Principal], now: Callable[[], float]) -> None:
+        self._configured = dict(configured)
+        self._stored: Mapping[str, Principal] = {}
+        self._now = now
+
+    def has_configured(self) -> bool:
+        """Whether the configuration gives any key."""
+        return bool(self._configured)
+
+    def replace_stored(self, stored: Mapping[str, Principal]) -> None:
+        """Take a new snapshot of the stored keys: digest → principal."""
+        self._stored = stored
+
+    def authenticate(self, headers: Headers) -> Principal:
+        """Say who is calling. Raises `Unauthorized`."""
+        wanted = digest(presented_key(headers))
+        principal = self._configured.get(wanted) or self._stored.get(wanted)
+        if principal is None or (principal.expires is not None and principal.expires <= self._now()):
+            raise Unauthorized
+        return principal

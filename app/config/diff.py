@@ -1,0 +1,79 @@
+"""What changes from one configuration to another, by dotted path, without showing a secret. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, NamedTuple
+
+from app.config.models import Config, Section
+from providers.types import Secret
+
+_NOTHING = object()
+
+
+class Change(NamedTuple):
+    """One setting that differs. Values as texts; nothing on the side where the setting is not."""
+
+    kind: Literal["added", "removed", "changed"]
+    path: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.kind == "added":
+            return f"+ {self.path}: {self.after}"
+        if self.kind == "removed":
+            return f"- {self.path}: {self.before}"
+        return f"~ {self.path}: {self.before} → {self.after}"
+
+
+def diff(before: Config, after: Config) -> tuple[Change, ...]:
+    """Give the changes in the order of the paths; keys of ours are told apart by their names."""
+    old, new = dict(_settings(before, "")), dict(_settings(after, ""))
+    changes = (
+        _change(path, old.get(path, _NOTHING), new.get(path, _NOTHING)) for path in sorted({*old, *new})
+    )
+    return tuple(change for change in changes if change is not None)
+
+
+def _change(path: str, old: object, new: object) -> Change | None:
+    if old is _NOTHING:
+        return Change("added", path, None, _text(new))
+    if new is _NOTHING:
+        return Change("removed", path, _text(old), None)
+    return None if old == new else Change("changed", path, _text(old), _text(new))
+
+
+def _settings(value: object, path: str) -> Iterator[tuple[str, object]]:
+    for name, item in _parts(value):
+        yield from _settings(item, f"{path}.{name}" if path else name)
+    if not _is_branch(value):
+        yield path, value
+
+
+def _is_branch(value: object) -> bool:
+    # An empty mapping is a leaf, so that a provider without settings is still seen to come and go.
+    return bool(list(_parts(value)))
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Section):
+        # As JSON, a duration is `60s` and a date is RFC 3339; secrets stay what they are, to be compared.
+        shown = value.model_dump(mode="json")
+        for name in type(value).model_fields:
+            item = getattr(value, name)
+            yield name, item if isinstance(item, Section | Secret | Mapping | tuple) else shown[name]
+    elif isinstance(value, Mapping):
+        yield from value.items()
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            if isinstance(item, Section):
+                yield getattr(item, "name", str(index)), item
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

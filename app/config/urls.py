@@ -1,0 +1,76 @@
+"""What may be a provider's `base_url`. Pure: names are not resolved here, the connector checks what they give."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from app.config.addresses import is_public, literal
+
+_ILLEGAL = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\\"<>^`{|}]")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.%]+\]")
+
+EXAMPLE = "such as `https://api.acme.test/v1`"
+
+
+class Fault(NamedTuple):
+    """What is wrong with a URL, and what would be right. Never shows the URL: it may hold a password."""
+
+    message: str
+    hint: str
+
+
+def fault_of(url: str, *, allow_private: bool) -> Fault | None:
+    """Say what is wrong with a base URL, if anything is."""
+    if _ILLEGAL.search(url):
+        return Fault("the URL holds a space or another character that a URL cannot", EXAMPLE)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        return Fault(f"no valid URL: {error}", EXAMPLE)
+    if "?" in url or "#" in url:
+        return Fault("the URL holds a `?` or `#` part", EXAMPLE)
+    return _fault_of_form(parts, host, port) or (None if allow_private else _fault_of_host(host))
+
+
+def is_private_host(host: str) -> bool:
+    """Whether the host is an address that is not public, or a name that always means this machine."""
+    if (ip := literal(host)) is not None:
+        return not is_public(ip)
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _fault_of_form(parts: SplitResult, host: str, port: int | None) -> Fault | None:
+    netloc = parts.netloc.rpartition("@")[2]
+    checks = (
+        (
+            parts.scheme not in {"http", "https"},
+            Fault("the URL must begin with https:// or http://", EXAMPLE),
+        ),
+        (
+            "@" in parts.netloc,
+            Fault("the URL holds a user name or password", "put the credential under `keys`"),
+        ),
+        (not host, Fault("the URL has no host", EXAMPLE)),
+        (port == 0 or netloc.endswith(":"), Fault("the URL's port is no port", EXAMPLE)),
+        (
+            not _HOST.fullmatch(netloc.removesuffix(f":{port}")),
+            Fault("the URL's host is no host name", EXAMPLE),
+        ),
+        (
+            any(part in {".", ".."} for part in parts.path.split("/")),
+            Fault("the URL's path holds dots", EXAMPLE),
+        ),
+    )
+    return next((fault for wrong, fault in checks if wrong), None)
+
+
+def _fault_of_host(host: str) -> Fault | None:
+    if not is_private_host(host):
+        return None
+    return Fault(
+        f"{host} is no public address", "set `allow_private: true` for this provider if that is meant"
+    )

@@ -1,0 +1,103 @@
+"""One try of one target: the request, and its answer whole or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.config.models import Timeouts
+from app.gateway.upstream import Answer, Upstream
+from providers.adapter import Adapter
+from providers.errors import Disconnected, MalformedResponse, UpstreamError, UpstreamTimeout
+from providers.types import Call, Chunk, Reply, Target
+
+T = TypeVar("T")
+Batches = AsyncGenerator[Sequence[Chunk]]
+"""The chunks of a stream, by what one read from the upstream gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Everything that one try needs."""
+
+    call: Call
+    target: Target
+    adapter: Adapter
+    upstream: Upstream
+    timeouts: Timeouts
+    now: Callable[[], float]
+    """Unix seconds."""
+
+    async def reply(self) -> Reply:
+        """Ask for a whole answer. Raises `UpstreamError`."""
+        request = self.adapter.build_request(self.call, self.target)
+        ends = _loop_time() + self.timeouts.response
+        async with await _by(ends, self.upstream.send(request), "its answer") as answer:
+            body = await _by(ends, self._read(answer), "the rest of its answer")
+        return self.adapter.parse_response(self.call, self.target, answer.head, body)
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[Batches]:
+        """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
+        request = self.adapter.build_request(self.call, self.target)
+        first_event_by = _loop_time() + self.timeouts.first_event
+        answer = await _by(first_event_by, self.upstream.send(request), "its first event")
+        async with answer:
+            await self._refuse_other_than_stream(answer, first_event_by)
+            async with aclosing(self._batches(answer, first_event_by)) as batches:
+                yield batches
+
+    async def _batches(self, answer: Answer, first_event_by: float) -> Batches:
+        decoder = self.adapter.open_stream(self.call, self.target, answer.head)
+        ends = _loop_time() + self.timeouts.stream_total
+        by, awaited = first_event_by, "its first event"
+        async with aclosing(answer.pieces()) as pieces:
+            piece = b"-"
+            while piece and not decoder.finished:
+                try:
+                    piece = await _by(by, anext(pieces, b""), awaited)
+                except Disconnected:
+                    # Whether the answer was whole is for the decoder to say: some servers close hard.
+                    piece = b""
+                try:
+                    chunks = decoder.feed(piece) if piece else decoder.close()
+                except UpstreamError as error:
+                    if error.chunks:
+                        yield error.chunks
+                    raise
+                if chunks:
+                    yield chunks
+                    awaited = "more of its stream"
+                if awaited != "its first event":
+                    by = min(_loop_time() + self.timeouts.idle, ends)
+
+    async def _refuse_other_than_stream(self, answer: Answer, by: float) -> None:
+        """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
+        kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if 200 <= answer.head.status < 300 and kind in ("text/event-stream", ""):
+            return
+        body = await _by(by, self._read(answer), "the rest of its answer")
+        self.adapter.parse_response(self.call, self.target, answer.head, body)
+        raise MalformedResponse(f"the provider answered with `{kind}` where an event stream was asked for")
+
+    async def _read(self, answer: Answer) -> bytes:
+        body = await answer.read()
+        if not 200 <= answer.head.status < 300:
+            raise self.adapter.parse_error(answer.head, body, self.now())
+        return body
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _by(when: float, awaited: Awaitable[T], what: str) -> T:
+    """Await until `when` (loop time). Raises `UpstreamTimeout`."""
+    try:
+        async with asyncio.timeout_at(when):
+            return await awaited
+    except TimeoutError:
+        raise UpstreamTimeout(f"the provider did not send {what} in time") from None

@@ -1,0 +1,34 @@
+"""The first guard: counts the calls that are under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.gateway.guard import Ticket
+from app.telemetry.metrics import Metrics
+from app.telemetry.record import CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """Admits every call and shows how many there are."""
+
+    metrics: Metrics
+
+    async def admit(self, ticket: Ticket) -> Counted:
+        """Count the call in."""
+        gauge = self.metrics.in_flight.labels(ticket.call.operation)
+        gauge.inc()
+        return Counted(self.metrics, ticket.call.operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One call that is counted in."""
+
+    metrics: Metrics
+    operation: str
+
+    def settle(self, _record: CallRecord, /) -> None:
+        """Count the call out."""
+        self.metrics.in_flight.labels(self.operation).dec()

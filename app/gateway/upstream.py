@@ -1,0 +1,112 @@
+"""The one place that speaks HTTP to providers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from app.gateway.transports import failure
+from providers.errors import MalformedResponse, Redirected, ResponseTooLarge
+from providers.types import Head, HttpRequest
+
+USER_AGENT = "switchgear"
+BODY_LIMIT = 64 << 20
+"""Bytes of a whole answer: several times the largest known (base64 images and long embeddings)."""
+ERROR_BODY_LIMIT = 256 << 10
+"""Bytes read of an error's body. The rest is of no use."""
+
+
+class Answer:
+    """An upstream's answer: its head has arrived, its body is still to be read. Close it."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self.head = Head(
+            response.status_code, {name.lower(): value for name, value in response.headers.items()}
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Give the body's bytes as they arrive. Raises `UpstreamError`."""
+        if self.head.headers.get("content-encoding", "identity") not in ("identity", ""):
+            raise MalformedResponse("the provider compressed its answer although it was asked not to")
+        stream = self._response.stream
+        assert isinstance(stream, httpx2.AsyncByteStream)
+        try:
+            async for piece in stream:
+                yield piece
+        except httpx2.TransportError as error:
+            raise failure(error, answered=True) from error
+
+    async def read(self) -> bytes:
+        """Read the whole body. Raises `ResponseTooLarge`, or what `pieces` raises."""
+        limit = BODY_LIMIT if self.head.status < 300 else ERROR_BODY_LIMIT
+        declared = self.head.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit and self.head.status < 300:
+            raise ResponseTooLarge(f"the provider's answer is larger than {limit} bytes")
+        body = bytearray()
+        async with aclosing(self.pieces()) as pieces:
+            async for piece in pieces:
+                body += piece
+                if len(body) > limit:
+                    if self.head.status >= 300:
+                        break
+                    raise ResponseTooLarge(f"the provider's answer is larger than {limit} bytes")
+        return bytes(body)
+
+    async def close(self) -> None:
+        """Give the connection back, or close it where the body was not read to its end."""
+        try:
+            await self._response.aclose()
+        except httpx2.TransportError:
+            # Closing a broken connection has nothing to tell that reading did not.
+            return
+
+
+class Upstream:
+    """One provider's connections."""
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport, *, connect: float) -> None:
+        self._transport = transport
+        self._timeout = {"connect": connect, "read": None, "write": None, "pool": None}
+
+    async def send(self, request: HttpRequest) -> Answer:
+        """Send a request and wait for the head of its answer; how long is the caller's to bound.
+
+        Raises `Unreachable`, `Disconnected` or `Redirected`.
+        """
+        message = httpx2.Request(
+            request.method,
+            request.url,
+            headers=[("user-agent", USER_AGENT), *request.headers],
+            content=request.body,
+            extensions={"timeout": self._timeout},
+        )
+        try:
+            answer = Answer(await self._transport.handle_async_request(message))
+        except httpx2.TransportError as error:
+            raise failure(error, answered=False) from error
+        if 300 <= answer.head.status < 400:
+            await answer.close()
+            raise Redirected(
+                "the provider answered with a redirect, which is never followed", status=answer.head.status
+            )
+        return answer
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.aclose()
+        # aiohttp closes TLS transports in the next turns of the loop.
+        await asyncio.sleep(0)

@@ -1,0 +1,153 @@
+"""The composition root: builds everything that lives long, top to bottom, and takes it down in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import IO
+
+import httpx2
+from structlog.typing import FilteringBoundLogger
+
+from app.api.asgi import App, FrontHall
+from app.api.calls import CallRooms, call_endpoints
+from app.api.pages import PageRooms, build_pages
+from app.auth.keyring import KeyRing, digest
+from app.auth.principal import Principal
+from app.auth.snapshot import StoredKeys
+from app.config.activation import ActiveProvider
+from app.config.loader import Loaded
+from app.config.models import Config
+from app.gateway.echo import EchoTransport
+from app.gateway.gateway import Gateway, Line
+from app.gateway.inflight import InFlight
+from app.gateway.router import Router
+from app.gateway.transports import http_transport
+from app.gateway.upstream import Upstream
+from app.store.calls import CallStore
+from app.store.database import Database, sqlite_path
+from app.store.keys import KeyStore
+from app.telemetry.clock import Clock
+from app.telemetry.logging import CallLines
+from app.telemetry.metrics import Metrics
+from app.telemetry.record import CallRecord
+from app.usage.ledger import Ledger
+from app.usage.spool import Spool
+from app.usage.writer import LedgerWriter
+from app.version import VERSION
+
+LEDGER_FLUSH = 10.0
+"""Seconds that shipping the last records may take at the end. What is left is shipped at the next start."""
+MASTER = "master"
+"""The name under which calls with the master key are told of."""
+
+
+def new_id() -> str:
+    """Give a new unique id: 32 hex digits."""
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What `create_app` has built."""
+
+    app: App
+    router: Router
+    keys: KeyRing
+    stored: StoredKeys
+    key_store: KeyStore
+
+
+@asynccontextmanager
+async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) -> AsyncIterator[Running]:
+    """Build the gateway for a configuration; leaving the context closes it, records first written.
+
+    Raises `StoreUnavailable` where the database cannot be used.
+    """
+    config = loaded.config
+    clock = Clock(time.time, time.monotonic)
+    metrics = Metrics(VERSION)
+    lines = CallLines(out, level=config.logging.level)
+    async with AsyncExitStack() as closing:
+        database = await Database.open(config.storage)
+        closing.push_async_callback(database.close)
+        ledger = await _open_ledger(database, config, log, closing)
+
+        key_store = KeyStore(database)
+        keys = KeyRing(_configured_keys(config), clock.wall)
+        stored = StoredKeys(key_store, keys, log)
+        await stored.refresh()
+        _run_beside(stored.follow(), "stored-keys", closing)
+
+        upstreams = {provider.name: _line(provider) for provider in loaded.providers}
+        for line in upstreams.values():
+            closing.push_async_callback(line.upstream.close)
+        router = Router(loaded.providers, config.models)
+        gateway = Gateway(router, upstreams, [InFlight(metrics), ledger])
+
+        def tell(record: CallRecord) -> None:
+            lines.write(record)
+            metrics.observe(record)
+
+        calls = CallRooms(
+            gateway, keys, clock, new_id, tell, config.server.max_body, config.server.stream_commit
+        )
+        pages = PageRooms(
+            router, keys, metrics, config.metrics.token, lambda: True, int(clock.wall()), VERSION
+        )
+        yield Running(
+            FrontHall(call_endpoints(calls), build_pages(pages), new_id, log), router, keys, stored, key_store
+        )
+
+
+async def _open_ledger(
+    database: Database, config: Config, log: FilteringBoundLogger, closing: AsyncExitStack
+) -> Ledger:
+    folder = sqlite_path(config.storage).parent / "spool"
+    spool = Spool(folder, f"{time.time_ns()}-{os.getpid()}-{new_id()[:8]}", log)
+    writer = LedgerWriter(CallStore(database), spool, log)
+    writer.start()
+    closing.push_async_callback(writer.close, LEDGER_FLUSH)
+    return Ledger(spool, writer.wake)
+
+
+def _run_beside(work: Coroutine[None, None, None], name: str, closing: AsyncExitStack) -> None:
+    """Run a task as long as the gateway is open."""
+    task = asyncio.get_running_loop().create_task(work, name=name)
+
+    async def stop() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    closing.push_async_callback(stop)
+
+
+def _configured_keys(config: Config) -> dict[str, Principal]:
+    """Give the keys of the configuration by their digests."""
+    keys = {
+        digest(key.key.reveal().encode()): Principal(
+            key.name, key.models, key.expires.timestamp() if key.expires else None, dict(key.metadata)
+        )
+        for key in config.auth.keys
+    }
+    if config.auth.master_key:
+        keys[digest(config.auth.master_key.reveal().encode())] = Principal(MASTER)
+    return keys
+
+
+def _line(provider: ActiveProvider) -> Line:
+    transport = _TRANSPORTS[provider.transport](provider)
+    return Line(Upstream(transport, connect=provider.timeouts.connect), provider.timeouts)
+
+
+_TRANSPORTS: dict[str, Callable[[ActiveProvider], httpx2.AsyncBaseTransport]] = {
+    "http": lambda provider: http_transport(allow_private=provider.allow_private),
+    "embedded": lambda _: EchoTransport(),
+}

@@ -1,0 +1,210 @@
+"""Prometheus metrics. Every label has a bounded set of values.
+
+Model names come from clients, so each is one of the first few hundred seen, or `other`.
+The `gen_ai_*` names are OpenTelemetry's semantic conventions for generative AI, as Prometheus
+spells them (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/).
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from app.telemetry.record import CallRecord
+
+MODELS_SHOWN = 500
+OTHER = "other"
+NONE = "none"
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_OWN_SECONDS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
+# The bucket boundaries that the semantic conventions advise.
+_GEN_AI_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+_GEN_AI_TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
+
+
+class BoundedLabel:
+    """Lets the first so many values through and calls the rest `other`.
+
+    Only a call that succeeded can claim a place, or one client's typing errors would fill them all.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._seen: set[str] = set()
+
+    def __call__(self, value: str | None, *, claim: bool) -> str:
+        """Give the value to show; `claim` lets a new one take a place."""
+        if value is None:
+            return NONE
+        if claim and len(self._seen) < self._limit:
+            self._seen.add(value)
+        return value if value in self._seen else OTHER
+
+
+class Metrics:
+    """All metrics, in a registry of their own."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._model = BoundedLabel(MODELS_SHOWN)
+        self._requests = Counter(
+            "switchgear_requests",
+            "Calls that ended, by the status the client saw.",
+            ("operation", "provider", "model", "status"),
+            registry=registry,
+        )
+        self._errors = Counter(
+            "switchgear_errors",
+            "Calls that ended in an error, by its code.",
+            ("operation", "code"),
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "switchgear_request_duration_seconds",
+            "From the head of the request to the end of the answer.",
+            ("operation", "stream"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._upstream = Histogram(
+            "switchgear_upstream_duration_seconds",
+            "Spent on the attempts of a call.",
+            ("operation", "provider"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._overhead = Histogram(
+            "switchgear_overhead_seconds",
+            "The gateway's own part, up to the first byte of the answer.",
+            ("operation",),
+            buckets=_OWN_SECONDS,
+            registry=registry,
+        )
+        self._first_token = Histogram(
+            "switchgear_time_to_first_token_seconds",
+            "From the head of the request to the first event of a stream.",
+            ("provider", "model"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "switchgear_tokens", "Tokens by kind.", ("provider", "model", "kind"), registry=registry
+        )
+        self._attempts = Counter(
+            "switchgear_attempts",
+            "Tries of a target, by how they ended.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._fallbacks = Counter(
+            "switchgear_fallbacks",
+            "Calls answered by a target other than the first of their plan.",
+            ("provider",),
+            registry=registry,
+        )
+        self.in_flight = Gauge(
+            "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
+        )
+        self.spool_pending = Gauge(
+            "switchgear_spool_pending_records", "Records not yet in the database.", registry=registry
+        )
+        self._gen_ai = GenAiMetrics(registry)
+        Gauge("switchgear_build_info", "Always 1.", ("version",), registry=registry).labels(version).set(1)
+
+    def observe(self, record: CallRecord) -> None:
+        """Count one call that has ended."""
+        operation, provider = record.operation or NONE, record.provider or NONE
+        claim = record.outcome == "success"
+        model = self._model(record.upstream_model, claim=claim)
+        self._requests.labels(operation, provider, model, str(record.status)).inc()
+        if record.error_type:
+            self._errors.labels(operation, record.error_type).inc()
+        self._duration.labels(operation, str(record.stream).lower()).observe(record.duration_ms / 1000)
+        for attempt in record.tries:
+            self._attempts.labels(attempt.provider, attempt.outcome).inc()
+        if record.provider is None:
+            return
+        self._upstream.labels(operation, provider).observe(record.upstream_ms / 1000)
+        self._overhead.labels(operation).observe(record.overhead_ms / 1000)
+        if record.fallback:
+            self._fallbacks.labels(provider).inc()
+        if record.stream and record.ttft_ms is not None:
+            self._first_token.labels(provider, model).observe(record.ttft_ms / 1000)
+        for kind, count in _tokens(record):
+            self._tokens.labels(provider, model, kind).inc(count)
+        self._gen_ai.observe(record, self._model(record.model, claim=claim))
+
+    def scrape(self) -> bytes:
+        """Give the text exposition format."""
+        return generate_latest(self.registry)
+
+
+class GenAiMetrics:
+    """OpenTelemetry's `gen_ai.*` histograms."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+        self._usage = Histogram(
+            "gen_ai_client_token_usage",
+            "Tokens used by a call.",
+            (*labels, "gen_ai_token_type"),
+            buckets=_GEN_AI_TOKENS,
+            registry=registry,
+        )
+        self._duration = Histogram(
+            "gen_ai_client_operation_duration_seconds",
+            "Duration of a call to a provider.",
+            (*labels, "error_type"),
+            buckets=_GEN_AI_SECONDS,
+            registry=registry,
+        )
+        self._request = Histogram(
+            "gen_ai_server_request_duration_seconds",
+            "Duration of a call as served.",
+            (*labels, "error_type"),
+            buckets=_GEN_AI_SECONDS,
+            registry=registry,
+        )
+        self._first_token = Histogram(
+            "gen_ai_server_time_to_first_token_seconds",
+            "Time to the first event of a stream.",
+            labels,
+            buckets=_GEN_AI_SECONDS,
+            registry=registry,
+        )
+
+    def observe(self, record: CallRecord, model: str) -> None:
+        """Count one call that reached a provider."""
+        labels = (_OPERATIONS.get(record.operation, record.operation), record.provider or NONE, model)
+        error = record.error_type or ""
+        self._duration.labels(*labels, error).observe(record.upstream_ms / 1000)
+        self._request.labels(*labels, error).observe(record.duration_ms / 1000)
+        if record.stream and record.ttft_ms is not None:
+            self._first_token.labels(*labels).observe(record.ttft_ms / 1000)
+        for kind, count in (("input", record.input_tokens), ("output", record.output_tokens)):
+            if count is not None:
+                self._usage.labels(*labels, kind).observe(count)
+
+
+_OPERATIONS = {"chat": "chat", "completions": "text_completion", "embeddings": "embeddings"}
+
+
+def _tokens(record: CallRecord) -> list[tuple[str, int]]:
+    kinds = (
+        ("input", record.input_tokens),
+        ("output", record.output_tokens),
+        ("cached", record.cached_tokens),
+        ("cache_write", record.cache_write_tokens),
+        ("reasoning", record.reasoning_tokens),
+    )
+    return [(kind, count) for kind, count in kinds if count]

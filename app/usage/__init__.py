@@ -1,0 +1,1 @@
+"""How much: the ledger of calls, and what is told from it."""

@@ -1,0 +1,67 @@
+"""The contract between the gateway and a dialect: one adapter per dialect and operation.
+
+An adapter is stateless and pure. A module with these functions satisfies it, or a frozen
+dataclass with these methods. The target is an argument of the reading functions too, because a
+provider's quirks decide how its answer is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from providers.errors import UpstreamError
+from providers.types import Call, Chunk, Head, HttpRequest, RateLimits, Reply, Target
+
+
+class StreamDecoder(Protocol):
+    """Reads one streamed answer: bytes in, OpenAI chunks out."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the terminal event has come, so that nothing more needs to be read."""
+        ...
+
+    def feed(self, data: bytes) -> Sequence[Chunk]:
+        """Take the next bytes, however the network split them.
+
+        Raises the `UpstreamError` that an error event names, `MalformedResponse` for an event that
+        cannot be read or is too large. Chunks decoded before the bad event are not lost: they are
+        in `UpstreamError.chunks`.
+        """
+        ...
+
+    def close(self) -> Sequence[Chunk]:
+        """Take the end of the stream. Raises `StreamTruncated` if the terminal event never came."""
+        ...
+
+
+class Adapter(Protocol):
+    """Translates one operation between the OpenAI dialect and one provider's."""
+
+    def build_request(self, call: Call, target: Target) -> HttpRequest:
+        """Render the call as the one request this provider expects.
+
+        Raises `UnsupportedParameter` for a field that the dialect cannot express and that the
+        target's `drop` does not name, `RequestRejected` for one it can see to be wrong.
+        """
+        ...
+
+    def parse_response(self, call: Call, target: Target, head: Head, body: bytes) -> Reply:
+        """Read a complete 2xx body.
+
+        Raises `MalformedResponse`, or the error that the body reports under a 200.
+        """
+        ...
+
+    def parse_error(self, head: Head, body: bytes, now: float) -> UpstreamError:
+        """Classify a non-2xx answer; `now` in Unix seconds. Total: returns for any bytes."""
+        ...
+
+    def parse_limits(self, head: Head, now: float) -> RateLimits | None:
+        """Read what the provider says is left of its limits. Total."""
+        ...
+
+    def open_stream(self, call: Call, target: Target, head: Head) -> StreamDecoder:
+        """Start reading a 2xx stream."""
+        ...

@@ -1,0 +1,185 @@
+"""The blocks of an answer → deltas of OpenAI's. A whole answer is a stream that came at once.
+
+A block is opened, takes its deltas, and is closed. Each step gives what OpenAI's client should
+see of it, or nothing. Blocks and deltas of unknown types are ignored, as Anthropic's documents ask
+(https://docs.anthropic.com/en/docs/build-with-claude/streaming).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from providers.errors import MalformedResponse
+from providers.types import Json, JsonObject
+
+
+class Step(NamedTuple):
+    """A delta, and how many bytes of generated text are in it."""
+
+    delta: JsonObject
+    text_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the answer has come."""
+
+    functions: bool = False
+    """The client speaks `function_call`."""
+    characters: int = 0
+    """Characters of `content` so far."""
+    calls: int = 0
+    """Tool calls so far."""
+
+
+class Block:
+    """A block that OpenAI has no place for, and what all blocks share."""
+
+    def __init__(self, start: JsonObject, progress: Progress) -> None:
+        self._start = start
+        self._progress = progress
+
+    def open(self) -> Step | None:
+        """Begin."""
+        return None
+
+    def take(self, delta: JsonObject) -> Step | None:  # noqa: ARG002 - the contract of all blocks
+        """Take one delta. Raises `MalformedResponse`."""
+        return None
+
+    def close(self) -> Step | None:
+        """End."""
+        return None
+
+
+class TextBlock(Block):
+    """Text, and where it comes from."""
+
+    def open(self) -> Step | None:
+        """Begin; a text that came at once is all here."""
+        self._from = self._progress.characters
+        self._citations: list[Json] = msgspec.convert(self._start.get("citations") or [], list[Json])
+        return self._write(_text(self._start, "text"))
+
+    def take(self, delta: JsonObject) -> Step | None:
+        """Give the text; keep a citation until the end of the text is known."""
+        if delta.get("type") == "citations_delta":
+            self._citations.append(delta.get("citation"))
+        return self._write(_text(delta, "text")) if delta.get("type") == "text_delta" else None
+
+    def close(self) -> Step | None:
+        """Give the citations of web pages, which are the ones that OpenAI knows."""
+        found = [a for c in self._citations if (a := _annotation(c, self._from, self._progress.characters))]
+        return Step({"annotations": found}) if found else None
+
+    def _write(self, text: str) -> Step | None:
+        self._progress.characters += len(text)
+        return Step({"content": text}, _size(text)) if text else None
+
+
+class ThinkingBlock(Block):
+    """Reasoning: readable at once, and whole with its signature at the end, to be sent back."""
+
+    def open(self) -> Step | None:
+        """Begin; a thought that came at once is all here."""
+        self._pieces: dict[str, list[str]] = {"thinking": [], "signature": []}
+        return self._think(self._begun("thinking"))
+
+    def take(self, delta: JsonObject) -> Step | None:
+        """Give a thought; keep it and its signature."""
+        key = {"thinking_delta": "thinking", "signature_delta": "signature"}.get(str(delta.get("type")))
+        if key is None:
+            return None
+        piece = _text(delta, key)
+        self._pieces[key].append(piece)
+        return self._think(piece) if key == "thinking" else None
+
+    def close(self) -> Step | None:
+        """Give the block as Anthropic wants it back."""
+        grown = {key: "".join([self._begun(key), *new]) for key, new in self._pieces.items() if new}
+        return Step({"thinking_blocks": [{**self._start, **grown}]})
+
+    def _begun(self, key: str) -> str:
+        return _text(self._start, key) if self._start.get(key) else ""
+
+    def _think(self, text: str) -> Step | None:
+        return Step({"reasoning_content": text}, _size(text)) if text else None
+
+
+class RedactedThinkingBlock(Block):
+    """Reasoning that nobody may read but the model."""
+
+    def close(self) -> Step | None:
+        """Give the block as Anthropic wants it back."""
+        return Step({"thinking_blocks": [self._start]})
+
+
+class ToolUseBlock(Block):
+    """A call of a tool."""
+
+    def open(self) -> Step | None:
+        """Give the call's id and name."""
+        self._index = self._progress.calls
+        self._progress.calls += 1
+        self._has_arguments = False
+        self._input = self._start.get("input") or {}
+        if not isinstance(self._input, dict):
+            raise MalformedResponse("The input of a tool call is not an object.")
+        name = _text(self._start, "name")
+        if self._progress.functions:
+            return Step({"function_call": {"name": name, "arguments": ""}}) if self._index == 0 else None
+        call = {"index": self._index, "id": _text(self._start, "id"), "type": "function"}
+        return Step({"tool_calls": [{**call, "function": {"name": name, "arguments": ""}}]})
+
+    def take(self, delta: JsonObject) -> Step | None:
+        """Give a piece of the arguments."""
+        piece = _text(delta, "partial_json") if delta.get("type") == "input_json_delta" else ""
+        return self._argue(piece) if piece else None
+
+    def close(self) -> Step | None:
+        """Give the arguments that came at once, or `{}` where there are none."""
+        return None if self._has_arguments else self._argue(msgspec.json.encode(self._input).decode())
+
+    def _argue(self, piece: str) -> Step | None:
+        self._has_arguments = True
+        if not self._progress.functions:
+            call = {"index": self._index, "function": {"arguments": piece}}
+            return Step({"tool_calls": [call]}, _size(piece))
+        return Step({"function_call": {"arguments": piece}}, _size(piece)) if self._index == 0 else None
+
+
+_BLOCKS: Mapping[str, type[Block]] = {
+    "text": TextBlock,
+    "thinking": ThinkingBlock,
+    "redacted_thinking": RedactedThinkingBlock,
+    "tool_use": ToolUseBlock,
+}
+
+
+def block(start: JsonObject, progress: Progress) -> Block:
+    """Give the reader of a block that starts like this. Raises `MalformedResponse`."""
+    return _BLOCKS.get(_text(start, "type"), Block)(start, progress)
+
+
+def _text(source: JsonObject, key: str) -> str:
+    value = source.get(key)
+    if isinstance(value, str):
+        return value
+    raise MalformedResponse(f"A content block has no text in `{key}`.")
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
+
+
+def _annotation(citation: Json, start: int, end: int) -> JsonObject | None:
+    if not isinstance(citation, dict) or citation.get("type") != "web_search_result_location":
+        return None
+    cited = {"url": citation.get("url"), "title": citation.get("title") or ""}
+    if not all(isinstance(value, str) for value in cited.values()):
+        raise MalformedResponse("A citation has no text in its address or title.")
+    return {"type": "url_citation", "url_citation": {"start_index": start, "end_index": end, **cited}}

@@ -1,0 +1,56 @@
+"""The chat adapter: `POST /v1/messages` (https://docs.anthropic.com/en/api/messages).
+
+Its functions are the contract of `providers/adapter.py`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from providers.adapter import StreamDecoder
+from providers.anthropic import request, response
+from providers.anthropic.errors import parse_error, parse_limits
+from providers.anthropic.stream import ChatStream
+from providers.errors import RequestRejected
+from providers.types import Call, Head, HttpRequest, Reply, Target
+
+__all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
+
+VERSION = "2023-06-01"
+"""The version that takes sampling parameters and everything else the translation may send."""
+
+
+def build_request(call: Call, target: Target) -> HttpRequest:
+    """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if call.stream else "application/json",
+        "accept-encoding": "identity",
+        "anthropic-version": VERSION,
+    }
+    if target.credential is not None:
+        headers["x-api-key"] = target.credential.reveal()
+    headers |= {name.lower(): value for name, value in target.headers.items()}
+    body = _encoded(request.body(call, target))
+    return HttpRequest("POST", f"{target.base_url}/v1/messages", tuple(headers.items()), body)
+
+
+def parse_response(call: Call, _target: Target, _head: Head, body: bytes) -> Reply:
+    """Read a 2xx body. Raises `MalformedResponse`, or the error that the body reports."""
+    return response.reply(call, body)
+
+
+def open_stream(call: Call, _target: Target, _head: Head) -> StreamDecoder:
+    """Start reading a 2xx stream."""
+    return ChatStream(call)
+
+
+def _encoded(body: object) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        raise RequestRejected(
+            "The request holds half a surrogate pair, which is not valid Unicode."
+        ) from None
+    except RecursionError:
+        raise RequestRejected("The request is nested too deeply.") from None

@@ -1,0 +1,1 @@
+"""OpenAI's dialect, and the many that nearly are: chat, completions, embeddings."""

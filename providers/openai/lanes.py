@@ -1,0 +1,180 @@
+"""The two ways to read an event of a stream: as it is, or made clean. Both account alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from providers.openai import errors, report, usage, wire
+from providers.openai.choices import Choice
+from providers.openai.response import unlike
+from providers.types import Call, Chunk, Json, JsonObject, Target, Usage
+
+
+class Lane(Protocol):
+    """Reads the events of one stream."""
+
+    def read(self, data: bytes) -> Chunk | None:
+        """Read one event; None where nothing is left of it. Raises the `UpstreamError` that it reports or is."""
+        ...
+
+    def end(self) -> Sequence[Chunk]:
+        """Give what comes after the last event."""
+        ...
+
+    def complete(self) -> bool:
+        """Whether there was an answer and all of it has ended."""
+        ...
+
+
+class _Function(msgspec.Struct):
+    arguments: Json = None
+
+
+class _Call(msgspec.Struct):
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: Json = None
+    refusal: str | None = None
+    tool_calls: list[_Call] | None = None
+    function_call: _Function | None = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Delta | None = None
+    text: str | None = None
+    finish_reason: str | None = None
+
+
+class _Event(msgspec.Struct):
+    choices: list[_Choice]
+    usage: Json = None
+    model: Json = None
+    error: Json = None
+
+
+_event = msgspec.json.Decoder(_Event)
+
+
+class ExactLane:
+    """Passes each event's bytes on, reading no more of them than the account and the end need."""
+
+    def __init__(self, call: Call, target: Target, shape: wire.Shape) -> None:
+        self._include_usage = call.include_usage
+        self._quirks = target.quirks
+        self._delta = shape.message is not None
+        self._open: set[int] = set()
+        self._ended: set[int] = set()
+
+    def read(self, data: bytes) -> Chunk | None:
+        """Read one event. Raises what it reports, or `MalformedResponse`."""
+        try:
+            event = _event.decode(data)
+        except wire.UNREADABLE as error:
+            raise unlike(data) from error
+        if event.error:
+            raise unlike(data)
+        size = 0
+        for choice in event.choices:
+            (self._ended if choice.finish_reason else self._open).add(choice.index)
+            size += _size(choice.delta) if self._delta else _bytes(choice.text)
+        counts = usage.read(event.usage, self._quirks) if event.usage else None
+        account_only = counts is not None and not event.choices and not self._include_usage
+        # JSON allows line feeds between its words only, and an event that goes on must be one line.
+        line = b"" if account_only else data.replace(b"\n", b" ")
+        return Chunk(line, counts, wire.text_or_none(event.model), size)
+
+    def end(self) -> Sequence[Chunk]:
+        """Give nothing: all has been passed on."""
+        return ()
+
+    def complete(self) -> bool:
+        """Whether each choice that began has ended."""
+        return bool(self._ended) and self._open <= self._ended
+
+
+class CleanLane:
+    """Rewrites each event into one that every OpenAI client can read."""
+
+    def __init__(self, call: Call, target: Target, shape: wire.Shape) -> None:
+        self._call = call
+        self._target = target
+        self._shape = shape
+        self._choices: dict[int, Choice] = {}
+        self._usage_event: JsonObject | None = None
+
+    def read(self, data: bytes) -> Chunk | None:
+        """Read one event. Raises what it reports, or `MalformedResponse`."""
+        event = wire.decode(data, "an event")
+        if not isinstance(event, dict) or report.is_error(event):
+            raise unlike(data)
+        model = wire.text_or_none(event.get("model"))
+        wire.fill_envelope(event, self._call, self._target.model, self._shape, chunk=True)
+        counts = self._account(event)
+        choices = [*self._read_choices(wire.objects(event.get("choices"), "the list of choices"))]
+        if not choices:
+            return None if counts is None else Chunk(b"", counts, model)
+        event["choices"] = [clean for clean, _ in choices]
+        if self._call.include_usage:
+            event["usage"] = None
+        line = wire.encode_answer(event, "an event")
+        return Chunk(line, counts, model, sum(size for _, size in choices))
+
+    def end(self) -> Sequence[Chunk]:
+        """Give the usage event, if the client asked for it."""
+        if self._usage_event is None or not self._call.include_usage:
+            return ()
+        event, self._usage_event = self._usage_event, None
+        return (Chunk(wire.encode_answer(event, "an event")),)
+
+    def complete(self) -> bool:
+        """Whether each choice that began has ended."""
+        return bool(self._choices) and all(choice.ended for choice in self._choices.values())
+
+    def _account(self, event: JsonObject) -> Usage | None:
+        raw = event.pop("usage", None)
+        counts = usage.read(raw, self._target.quirks)
+        if counts is not None:
+            # Some tell it in each event, most in the last: it goes out once, in an event of its own.
+            self._usage_event = {**event, "choices": [], "usage": usage.normalised(raw, counts)}
+        return counts
+
+    def _read_choices(self, choices: list[JsonObject]) -> Iterable[tuple[JsonObject, int]]:
+        for position, raw in enumerate(choices):
+            if raw.get("error"):
+                raise errors.under_success(raw)
+            index = wire.whole_number(raw.get("index"))
+            index = position if index is None else index
+            choice = self._choices.get(index)
+            if choice is None:
+                spare_id = f"call_{self._call.id}_{index}"
+                choice = self._choices[index] = Choice(
+                    index, spare_id, in_delta=self._shape.message is not None
+                )
+            if (clean := choice.clean(raw)) is not None:
+                yield clean
+
+
+def _size(delta: _Delta | None) -> int:
+    if delta is None:
+        return 0
+    reasoning = delta.reasoning_content or (delta.reasoning if isinstance(delta.reasoning, str) else None)
+    size = _bytes(delta.content) + _bytes(reasoning) + _bytes(delta.refusal)
+    for call in delta.tool_calls or ():
+        size += _arguments(call.function)
+    return size + _arguments(delta.function_call)
+
+
+def _arguments(function: _Function | None) -> int:
+    return _bytes(function.arguments) if function is not None and isinstance(function.arguments, str) else 0
+
+
+def _bytes(text: str | None) -> int:
+    return len(text.encode()) if text else 0

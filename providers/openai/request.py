@@ -1,0 +1,136 @@
+"""The client's request → the one that a provider expects: its own fields, spelled the provider's way."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from collections.abc import Callable
+
+from providers.errors import RequestRejected
+from providers.openai.wire import encode
+from providers.types import Call, HttpRequest, Json, JsonObject, Operation, Quirks, Target
+
+_STREAMED = frozenset({Operation.CHAT, Operation.COMPLETIONS})
+
+
+def build(call: Call, target: Target, path: str) -> HttpRequest:
+    """Render the call. Raises `RequestRejected` for a body that JSON cannot hold."""
+    try:
+        body = encode(_body(call, target))
+    except (RecursionError, ValueError) as error:
+        raise RequestRejected(
+            "The request is nested too deep or holds numbers too large to pass on."
+        ) from error
+    return HttpRequest("POST", target.base_url + path, _headers(call, target), body)
+
+
+def _headers(call: Call, target: Target) -> tuple[tuple[str, str], ...]:
+    streams = call.stream and call.operation in _STREAMED
+    headers = {
+        "content-type": "application/json",
+        "accept": "text/event-stream" if streams else "application/json",
+        # What is compressed cannot be passed on byte for byte, and compressing stalls streams.
+        "accept-encoding": "identity",
+    }
+    if target.credential:
+        headers["authorization"] = f"Bearer {target.credential.reveal()}"
+    headers.update((name.lower(), value) for name, value in target.headers.items())
+    return tuple(headers.items())
+
+
+def _body(call: Call, target: Target) -> JsonObject:
+    body = {name: value for name, value in call.body.items() if name not in target.drop}
+    for ours, theirs in target.rename.items():
+        # Where the client gave both spellings, neither is ours to discard.
+        if ours in body and theirs not in body:
+            body[theirs] = body.pop(ours)
+    body["model"] = target.model
+    if call.stream and call.operation in _STREAMED and "stream_options" not in target.drop:
+        _ask_for_usage(body, target.quirks)
+    if call.operation is Operation.CHAT:
+        for applies, change in _CHANGES:
+            if applies(target.quirks):
+                change(body)
+    if target.quirks.stop_list and isinstance(body.get("stop"), str):
+        body["stop"] = [body["stop"]]
+    return body
+
+
+def _ask_for_usage(body: JsonObject, quirks: Quirks) -> None:
+    if not quirks.stream_usage:
+        body.pop("stream_options", None)
+        return
+    options = body.get("stream_options")
+    # Options of another type are the client's mistake, and the provider says so best.
+    if options is None or isinstance(options, dict):
+        body["stream_options"] = {**(options or {}), "include_usage": True}
+
+
+def _developer_as_system(body: JsonObject) -> None:
+    _each_message(body, lambda m: {**m, "role": "system"} if m.get("role") == "developer" else m)
+
+
+def _without_names(body: JsonObject) -> None:
+    _each_message(body, lambda m: {k: v for k, v in m.items() if k != "name"} if "name" in m else m)
+
+
+def _count_logprobs(body: JsonObject) -> None:
+    """Say OpenAI's `logprobs: true, top_logprobs: k` as `logprobs: k` (docs.together.ai, chat completions)."""
+    wanted = body.get("logprobs")
+    if not isinstance(wanted, bool):
+        return
+    alternatives = body.pop("top_logprobs", None)
+    if wanted:
+        body["logprobs"] = alternatives or 1
+    else:
+        del body["logprobs"]
+
+
+def _shorten_call_ids(body: JsonObject) -> None:
+    _each_message(body, _with_short_ids)
+
+
+def _with_short_ids(message: JsonObject) -> JsonObject:
+    changed = dict(message)
+    if isinstance(answered := message.get("tool_call_id"), str):
+        changed["tool_call_id"] = short_call_id(answered)
+    if isinstance(calls := message.get("tool_calls"), list):
+        changed["tool_calls"] = [_with_short_id(call) for call in calls]
+    return changed
+
+
+def _with_short_id(call: Json) -> Json:
+    if not isinstance(call, dict) or not isinstance(call.get("id"), str):
+        return call
+    return {**call, "id": short_call_id(call["id"])}
+
+
+_ALPHABET = string.digits + string.ascii_letters
+_SHORT = 9
+"""Letters and digits of a Mistral call id: "must be a-z, A-Z, 0-9, with a length of 9" (its error 3280)."""
+
+
+def short_call_id(id: str) -> str:
+    """Give the id itself if it is nine letters or digits, else always the same nine for the same id."""
+    if len(id) == _SHORT and id.isascii() and id.isalnum():
+        return id
+    number = int.from_bytes(hashlib.sha256(id.encode(errors="surrogatepass")).digest())
+    digits = []
+    for _ in range(_SHORT):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)
+
+
+def _each_message(body: JsonObject, change: Callable[[JsonObject], JsonObject]) -> None:
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        body["messages"] = [change(message) if isinstance(message, dict) else message for message in messages]
+
+
+_CHANGES: tuple[tuple[Callable[[Quirks], bool], Callable[[JsonObject], None]], ...] = (
+    (lambda quirks: not quirks.developer_role, _developer_as_system),
+    (lambda quirks: not quirks.message_names, _without_names),
+    (lambda quirks: quirks.logprobs_count, _count_logprobs),
+    (lambda quirks: quirks.short_call_ids, _shorten_call_ids),
+)

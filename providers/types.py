@@ -1,0 +1,193 @@
+"""The values that cross the line between the gateway and a dialect. All frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Json = Any
+"""Whatever `json.loads` may give. The one place where `Any` has a name."""
+
+JsonObject = dict[str, Json]
+
+
+class Operation(StrEnum):
+    """What the client asks for; the value is the label in logs and metrics."""
+
+    CHAT = "chat"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+
+
+class Secret:
+    """A text that must not be seen: its `repr`, `str` and JSON forms are `***`."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Give the text itself. Call it where the text leaves for its one destination."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a client, in the canonical (OpenAI) dialect."""
+
+    operation: Operation
+    model: str
+    """The model as the client named it."""
+    body: JsonObject
+    """The request body, parsed. Treat it as read-only: every attempt starts from it."""
+    id: str = ""
+    """Fills `id` of an answer whose provider gives none. Without a prefix."""
+    created: int = 0
+    """Unix seconds. Fills `created` of an answer whose provider gives none."""
+
+    @property
+    def stream(self) -> bool:
+        """Whether the client wants server-sent events."""
+        return self.body.get("stream") is True
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether the client asked for the usage chunk at the end of a stream."""
+        options = self.body.get("stream_options")
+        return isinstance(options, dict) and options.get("include_usage") is True
+
+
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """How a provider's spelling of the OpenAI dialect departs from OpenAI's. Data, never a name."""
+
+    exact: bool = False
+    """Speaks clean OpenAI: its bytes pass through, read but not rewritten."""
+    stream_usage: bool = True
+    """Takes `stream_options.include_usage`. Off: it is not sent (usage comes anyway or never)."""
+    developer_role: bool = True
+    """Knows the `developer` role. Off: it is sent as `system`."""
+    message_names: bool = True
+    """Takes `name` on messages. Off: a message that has one is sent without it."""
+    stop_list: bool = False
+    """Takes `stop` as a list only. On: a single string is wrapped."""
+    logprobs_count: bool = False
+    """Takes `logprobs` as the number of alternatives (Together)."""
+    reasoning_apart: bool = False
+    """`completion_tokens` leaves the reasoning tokens out (xAI). On: they are added."""
+    short_call_ids: bool = False
+    """Takes tool call ids of nine letters or digits only (Mistral). On: others are re-made."""
+    cache_hit_tokens: bool = False
+    """Reports cached tokens as `prompt_cache_hit_tokens` (DeepSeek)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Provider, model and credential for one attempt."""
+
+    provider: str
+    dialect: str
+    base_url: str
+    """Without a slash at its end."""
+    model: str
+    """The model as the provider names it."""
+    credential: Secret | None = field(default=None, repr=False)
+    quirks: Quirks = Quirks()
+    rename: Mapping[str, str] = field(default_factory=dict)
+    """Request fields this provider spells otherwise: ours → theirs."""
+    drop: frozenset[str] = frozenset()
+    """Request fields that the configuration says to leave out."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Fixed extra request headers of the provider's row."""
+    max_tokens: int | None = None
+    """What to ask for where the dialect needs a number and the client gave none."""
+
+    @property
+    def name(self) -> str:
+        """`provider/model`, as configuration, logs and response headers write it."""
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """The one HTTP request that an attempt sends. Headers may hold a credential: not in `repr`."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Status and headers of an upstream's answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, in OpenAI's sense: the sums include the parts named below them."""
+
+    input_tokens: int = 0
+    """All of the prompt, cached parts included."""
+    output_tokens: int = 0
+    """All that was generated, reasoning included."""
+    cached_tokens: int = 0
+    """Part of the input: read from the provider's prompt cache."""
+    cache_write_tokens: int = 0
+    """Part of the input: written to the provider's prompt cache."""
+    reasoning_tokens: int = 0
+    """Part of the output."""
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    body: bytes
+    """OpenAI-shaped JSON."""
+    usage: Usage | None
+    model: str | None = None
+    """The model that the provider says has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One event of a streamed answer."""
+
+    data: bytes
+    """OpenAI-shaped JSON on one line, or empty: this event is for the account only."""
+    usage: Usage | None = None
+    """What the provider says so far; the last one counts."""
+    model: str | None = None
+    text_bytes: int = 0
+    """UTF-8 bytes of generated text in it, to estimate what an aborted call has produced."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimits:
+    """What a provider says is left of its limits. `reset_*` in seconds from now."""
+
+    remaining_requests: int | None = None
+    remaining_tokens: int | None = None
+    reset_requests: float | None = None
+    reset_tokens: float | None = None

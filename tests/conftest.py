@@ -1,0 +1,63 @@
+"""What holds for every test: nobody talks past loopback, and whatever is secret is watched."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from tests.harness.rig import Rig, start_rig
+from tests.harness.secrets import VENDOR_VARIABLES, Secrets, canary
+
+settings.register_profile("switchgear", deadline=None)
+settings.load_profile("switchgear")
+
+# Set at import, so that every test sees them: a test that reaches for a real key gets a canary.
+os.environ.update({name: canary(name) for name in VENDOR_VARIABLES})
+
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+
+
+def _refuse_outside(address: Any) -> None:
+    if isinstance(address, tuple) and address[0] not in LOOPBACK:
+        raise AssertionError(f"a test tried to connect to {address}: only loopback is allowed")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_loopback() -> Iterator[None]:
+    """Refuse every connection that would leave this machine."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        _refuse_outside(address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        _refuse_outside(address)
+        return connect_ex(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", guarded_connect)
+    patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Secrets:
+    """The register of planted secrets; the vendor variables' canaries are in it."""
+    register = Secrets()
+    for name in VENDOR_VARIABLES:
+        register.plant(canary(name))
+    return register
+
+
+@pytest.fixture(scope="session")
+def rig(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) -> Iterator[Rig]:
+    """One gateway and one upstream with many slots, for all tests that need no configuration of their own."""
+    with start_rig(tmp_path_factory.mktemp("gateway"), secrets) as running:
+        yield running

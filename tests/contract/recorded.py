@@ -1,0 +1,130 @@
+"""The recorded traffic under tests/golden, as cases: who, which operation, which bytes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from providers.adapter import Adapter, StreamDecoder
+from providers.catalog import CATALOG
+from providers.registry import adapter_for
+from providers.types import Call, Chunk, Head, Operation, Secret, Target
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+SECRET = "sk-this-must-never-be-seen"
+CREATED = 1_795_161_600
+OK = Head(200, {"content-type": "application/json"})
+
+_OPERATIONS = {
+    "openai/completion_": Operation.COMPLETIONS,
+    "openai/embeddings_": Operation.EMBEDDINGS,
+    "mistral/embeddings_": Operation.EMBEDDINGS,
+}
+_STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
+_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")
+_ERROR = re.compile(r"error_(\d{3})\w*\.json")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One recorded body of one provider."""
+
+    provider: str
+    operation: Operation
+    name: str
+    data: bytes
+    status: int = 200
+    exact: bool | None = None
+    """In which lane to read it; None: as the catalogue says."""
+
+    @property
+    def adapter(self) -> Adapter:
+        adapter = adapter_for(CATALOG[self.provider].dialect, self.operation)
+        assert adapter is not None
+        return adapter
+
+    @property
+    def head(self) -> Head:
+        return Head(self.status, {})
+
+    def target(self) -> Target:
+        return target(self.provider, exact=self.exact)
+
+    def call(self, **fields: object) -> Call:
+        return call(self.operation, **fields)
+
+    def open(self, *, include_usage: bool = False) -> StreamDecoder:
+        options = {"stream_options": {"include_usage": True}} if include_usage else {}
+        return self.adapter.open_stream(self.call(stream=True, **options), self.target(), OK)
+
+    def __str__(self) -> str:
+        lane = "" if self.exact is None else "-exact" if self.exact else "-clean"
+        return f"{self.provider}/{self.name}{lane}"
+
+
+def target(provider: str, *, exact: bool | None = None) -> Target:
+    """Give a target as the catalogue describes the provider."""
+    row = CATALOG[provider]
+    quirks = row.quirks if exact is None else replace(row.quirks, exact=exact)
+    return Target(
+        provider=provider,
+        dialect=row.dialect,
+        base_url=row.base_url,
+        model="some-model",
+        credential=Secret(SECRET),
+        quirks=quirks,
+        rename=row.rename,
+        drop=row.drop,
+        headers=row.headers,
+        max_tokens=row.max_tokens,
+    )
+
+
+def call(operation: Operation, **fields: object) -> Call:
+    """Give a small valid call, with more fields."""
+    say = {
+        Operation.CHAT: {"messages": [{"role": "user", "content": "Hello"}]},
+        Operation.COMPLETIONS: {"prompt": "Hello"},
+        Operation.EMBEDDINGS: {"input": ["Hello"]},
+    }[operation]
+    return Call(operation, "public-name", {"model": "public-name", **say, **fields}, id="abc", created=CREATED)
+
+
+def streams() -> list[Recorded]:
+    """Give every recorded stream that ends well; OpenAI's in both lanes."""
+    return list(_cases(_STREAM))
+
+
+def answers() -> list[Recorded]:
+    """Give every recorded whole answer; OpenAI's in both lanes."""
+    return list(_cases(_ANSWER))
+
+
+def errors() -> list[Recorded]:
+    """Give every recorded non-2xx body."""
+    return list(_cases(_ERROR))
+
+
+def read(decoder: StreamDecoder, pieces: Sequence[bytes]) -> list[Chunk]:
+    """Give all chunks of a stream that arrives in these pieces."""
+    chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
+    return [*chunks, *decoder.close()]
+
+
+def _cases(pattern: re.Pattern[str]) -> Iterator[Recorded]:
+    for path in sorted(GOLDEN.glob("*/*")):
+        provider = path.parent.name
+        match = pattern.fullmatch(path.name)
+        if match is None or provider not in CATALOG:
+            continue
+        start = f"{provider}/{path.name}"
+        operation = next((o for prefix, o in _OPERATIONS.items() if start.startswith(prefix)), Operation.CHAT)
+        status = int(match[1]) if pattern is _ERROR else 200
+        case = Recorded(provider, operation, path.name, path.read_bytes(), status)
+        if CATALOG[provider].quirks.exact:
+            yield replace(case, exact=True)
+            yield replace(case, exact=False)
+        else:
+            yield case

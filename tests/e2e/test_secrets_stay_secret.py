@@ -1,0 +1,89 @@
+"""Planted secrets are looked for everywhere that anybody can look: output, metrics, errors, answers, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.harness import actions as act
+from tests.harness.gateway import KEY, Gateway, chat_body
+from tests.harness.rig import MODEL, config_for, provider, start_gateway
+from tests.harness.secrets import Secrets, canary
+from tests.harness.streams import stream_chat
+from tests.harness.upstream import Slot, Upstream
+
+CHAT = "/v1/chat/completions"
+
+
+def provoke(gateway: Gateway, slot: Slot, secret: str, prompt: str) -> None:
+    """Make calls whose failures would most likely tell."""
+    telling = f"You sent Authorization: Bearer {secret}"
+    for action in (
+        act.golden_reply("openai/chat_response.json"),
+        act.error_reply(400, telling),
+        act.error_reply(401, telling),
+        act.error_reply(404, telling),
+        act.error_reply(429, telling),
+        act.error_reply(500, telling),
+        act.reply(f"<html>{telling}</html>".encode(), 502, kind="text/html"),
+        act.reply(telling.encode()),
+        act.json_reply({"error": {"message": telling, "type": "server_error"}}),
+        [act.hang],
+        [act.reset],
+        act.redirect(302, f"http://127.0.0.1:9/?key={secret}"),
+    ):
+        slot.script(action)
+        for model in ("up/" + MODEL, "old/" + MODEL):
+            gateway.chat(model, prompt=prompt, user=prompt)
+    error = b'data: {"error":{"message":"%b","type":"server_error"}}\n\n' % telling.encode()
+    first = act.events_of("openai/chat_stream_text.sse")[:3]
+    slot.script(act.stream_of([*first, error]))
+    stream_chat(gateway, "up/" + MODEL, prompt=prompt)
+    slot.script(act.golden_stream("openai/chat_stream_text.sse", [act.close], first=4))
+    stream_chat(gateway, "up/" + MODEL, prompt=prompt)
+    gateway.post(CHAT, b'{"model": "' + prompt.encode() + b'", "messages": [' + prompt.encode())
+    gateway.post(CHAT, chat_body(prompt), key=f"{KEY}x")
+    gateway.send("GET", "/v1/models", headers={"authorization": f"Bearer {KEY}"})
+    gateway.send("GET", "/health/ready")
+
+
+def test_no_secret_shows_anywhere(tmp_path: Path, secrets: Secrets) -> None:
+    credential = secrets.plant(canary("CREDENTIAL"))
+    prompt = secrets.plant(canary("PROMPT"))
+    from_environment = secrets.plant(canary("OPENAI_FROM_ENVIRONMENT"))
+    with Upstream() as upstream:
+        settings = {"keys": [credential], "exact": True}
+        providers = {"up": provider(upstream, "up", **settings), "old": provider(upstream, "up", keys=[credential])}
+        config = config_for(providers, {"fast": [f"up/{MODEL}"]})
+        environment = {"OPENAI_API_KEY": from_environment, "SWITCHGEAR_MASTER_KEY": secrets.plant(canary("MASTER"))}
+        with start_gateway(tmp_path / "run", secrets, config, env=environment) as gateway:
+            provoke(gateway, upstream.slot("up"), credential, prompt)
+            gateway.metrics()
+            gateway.eventually(lambda: len(gateway.rows()) >= 27, "the rows")
+            gateway.assert_no_secrets()
+            assert credential in repr(upstream.slot("up").last.headers), "the credential was not used at all"
+    # Leaving the block looks through the output and the files once more.
+
+
+def test_the_answer_of_a_model_is_not_logged(tmp_path: Path, secrets: Secrets) -> None:
+    answer = canary("ANSWER")
+    with Upstream() as upstream:
+        config = config_for({"up": provider(upstream, "up", exact=True)}, {"fast": [f"up/{MODEL}"]})
+        body = act.golden("openai/chat_response.json").replace(b"The capital of France is Paris.", answer.encode())
+        upstream.slot("up").script(act.reply(body))
+        with start_gateway(tmp_path / "run", secrets, config) as gateway:
+            response = gateway.chat("fast")
+            assert answer in response.body.decode()
+            gateway.record(response.request_id)
+            assert answer not in gateway.output
+            for path in gateway.directory.rglob("*"):
+                assert not path.is_file() or answer.encode() not in path.read_bytes(), path
+
+
+def test_health_and_metrics_do_not_name_addresses(tmp_path: Path, secrets: Secrets) -> None:
+    with Upstream() as upstream:
+        config = config_for({"up": provider(upstream, "up")}, {"fast": [f"up/{MODEL}"]})
+        upstream.slot("up").script(act.golden_reply("openai/chat_response.json"))
+        with start_gateway(tmp_path / "run", secrets, config) as gateway:
+            gateway.chat("fast")
+            for path in ("/health/live", "/health/ready", "/metrics"):
+                assert str(upstream.port).encode() not in gateway.send("GET", path).body
