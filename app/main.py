@@ -18,12 +18,13 @@ from structlog.typing import FilteringBoundLogger
 from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
 from app.api.pages import PageRooms, build_pages
-from app.auth.keyring import KeyRing, digest
+from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.auth.snapshot import StoredKeys
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.models import Config
+from app.config.secret_files import CHECK_EVERY
 from app.gateway.echo import EchoTransport
 from app.gateway.gateway import Gateway, Line
 from app.gateway.inflight import InFlight
@@ -41,6 +42,7 @@ from app.usage.ledger import Ledger
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
 from app.version import VERSION
+from providers.types import Secret
 
 LEDGER_FLUSH = 10.0
 """Seconds that shipping the last records may take at the end. What is left is shipped at the next start."""
@@ -83,6 +85,8 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
         keys = KeyRing(_configured_keys(config), clock.wall)
         stored = StoredKeys(key_store, keys, log)
         await stored.refresh()
+        if loaded.secret_files:
+            _run_beside(_reread(keys), "configured-keys", closing)
         _run_beside(stored.follow(), "stored-keys", closing)
 
         upstreams = {provider.name: _line(provider) for provider in loaded.providers}
@@ -129,17 +133,25 @@ def _run_beside(work: Coroutine[None, None, None], name: str, closing: AsyncExit
     closing.push_async_callback(stop)
 
 
-def _configured_keys(config: Config) -> dict[str, Principal]:
-    """Give the keys of the configuration by their digests."""
-    keys = {
-        digest(key.key.reveal().encode()): Principal(
-            key.name, key.models, key.expires.timestamp() if key.expires else None, dict(key.metadata)
+def _configured_keys(config: Config) -> list[tuple[Secret, Principal]]:
+    keys = [
+        (
+            key.key,
+            Principal(
+                key.name, key.models, key.expires.timestamp() if key.expires else None, dict(key.metadata)
+            ),
         )
         for key in config.auth.keys
-    }
-    if config.auth.master_key:
-        keys[digest(config.auth.master_key.reveal().encode())] = Principal(MASTER)
-    return keys
+    ]
+    master = config.auth.master_key
+    return [*keys, (master, Principal(MASTER))] if master else keys
+
+
+async def _reread(keys: KeyRing) -> None:
+    """Follow the files that hold configured keys."""
+    while True:
+        await asyncio.sleep(CHECK_EVERY)
+        keys.read_configured()
 
 
 def _line(provider: ActiveProvider) -> Line:

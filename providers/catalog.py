@@ -70,6 +70,7 @@ _ROWS = (
         dialect="anthropic",
         env=("ANTHROPIC_API_KEY",),
         patterns=("claude-*",),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
         max_tokens=4096,  # `max_tokens` is required there; every model takes this many
         operations=_CHAT,
     ),
@@ -207,7 +208,6 @@ _ROWS = (
         key_required=False,
         allow_private=True,
         patterns=("echo", "echo-*"),
-        quirks=Quirks(exact=True),  # our own words
         transport="embedded",
     ),
 )

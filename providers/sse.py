@@ -46,31 +46,30 @@ class SseDecoder:
 
         Raises `ResponseTooLarge`, after the events that came before.
         """
-        for line in self._lines(data):
+        *whole, rest = self._split(data)
+        for end in whole:
+            line = self._line(end)
             if line:
                 self._field(line)
                 continue
+            name, self._name = self._name, b""
             if self._data:
-                event = Event(b"\n".join(self._data), self._name)
+                event = Event(b"\n".join(self._data), name)
                 self._data = []
                 self._data_size = 0
-                self._name = b""
                 yield event
-            self._name = b""
+        self._check(rest)
+        # Appending is amortised: joining strings at each feed would be quadratic.
+        self._unfinished += rest
 
-    def _lines(self, data: bytes) -> Iterator[bytes]:
+    def _split(self, data: bytes) -> list[bytes]:
         if self._after_cr and data:
             data = data.removeprefix(b"\n")
             self._after_cr = False
         if b"\r" in data:
             self._after_cr = data.endswith(b"\r")
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *whole, rest = data.split(b"\n")
-        for line in whole:
-            yield self._line(line)
-        self._check(rest)
-        # Appending is amortised: joining strings at each feed would be quadratic.
-        self._unfinished += rest
+        return data.split(b"\n")
 
     def _line(self, end: bytes) -> bytes:
         self._check(end)

@@ -13,7 +13,7 @@ from app.api.client import ClientConnection, Departure
 from app.api.json_body import parse_object
 from app.api.request_checks import check_request
 from app.auth.keyring import KeyRing
-from app.errors import GatewayError
+from app.errors import GatewayError, Unavailable
 from app.gateway.gateway import Gateway
 from app.gateway.record import CallLog
 from app.telemetry.clock import Clock
@@ -68,6 +68,12 @@ class CallEndpoint:
             await client.refuse(error, close=not read)
         except ClientGone:
             log.finish("client_cancelled", 499)
+        except asyncio.CancelledError:
+            # The server stops, and this call has outlived the time that `server.drain` gives.
+            await client.refuse(
+                Unavailable("The gateway is shutting down.", code="server_shutting_down"), close=True
+            )
+            raise
         finally:
             log.finish("internal_error", 500, "internal_error")
 

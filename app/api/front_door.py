@@ -1,36 +1,25 @@
 """The front door: uvicorn's HTTP/1.1 protocol, with bounds on what a client may send and how slowly.
 
-It stands before authentication, so everything here is cheap and bounded: at most one timer a
-connection, which looks at every deadline when it fires and re-arms itself for the nearest.
+It stands before authentication, so everything here is cheap and bounded. This file is the reading
+side; `front_door_connection` keeps the time and ends connections.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from collections.abc import Callable, Iterable
 from uuid import uuid4
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.api.front_door_head import HostRule, check_head, refusal, render, without_upgrade
-from app.api.front_door_limits import NEVER, BodyPace, FrontDoorLimits, WriteStall
-from app.errors import BadRequest, GatewayError, HeadersTooLarge, RequestTimeout, UriTooLong
-
-if TYPE_CHECKING:
-    from uvicorn._types import ASGI3Application, ASGIReceiveEvent
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
+from app.api.front_door_connection import BoundedProtocol, Door, Refused
+from app.api.front_door_head import HostRule, check_head, refusal, without_upgrade
+from app.api.front_door_limits import NEVER, FrontDoorLimits
+from app.errors import BadRequest, GatewayError, HeadersTooLarge, UriTooLong
 
 __all__ = ["FrontDoorLimits", "FrontDoorProtocol", "front_door"]
 
 SLICE = 4096
 """Bytes fed to the parser at once: its buffers can outgrow a bound by no more than this."""
-
-Refused = Callable[[str, GatewayError], None]
 
 
 def _fresh_id() -> str:
@@ -41,73 +30,8 @@ def _ignore(_request_id: str, _error: GatewayError) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What every connection of one server shares."""
-
-    limits: FrontDoorLimits
-    hosts: HostRule
-    new_id: Callable[[], str]
-    refused: Refused
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """The part of a transport that an answer uses, with our way of closing."""
-
-    write: Callable[[bytes], None]
-    close: Callable[[], None]
-    is_closing: Callable[[], bool]
-
-
-class FrontDoorProtocol(HttpToolsProtocol):
+class FrontDoorProtocol(BoundedProtocol):
     """One connection. `front_door` makes the class that uvicorn can instantiate."""
-
-    door: ClassVar[Door]
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        limits = self.door.limits
-        self.parser = httptools.HttpRequestParser(self)
-        self.timeout_keep_alive = limits.keep_alive
-        self._running: RequestResponseCycle | None = None
-        self._begun = self._reading_body = False
-        """A request's first byte is here, its headers are not; or they are, and its body is not."""
-        self._deaf = self._closed = self._leaving = False
-        """What comes is thrown away; nothing more is sent either; the server is stopping."""
-        self._keep_alive = False
-        self._quiet = self._head_size = 0
-        self._plain_head = b""
-        self._head_by = self._close_by = self._timer_at = NEVER
-        self._pace = BodyPace(limits)
-        self._stall = WriteStall(limits)
-        self._timer: asyncio.TimerHandle | None = None
-
-    # The transport's side.
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Start the first header deadline: a silent client is a slow one."""
-        super().connection_made(transport)
-        self._exit = cast("asyncio.Transport", Exit(transport.write, self._end, self._ended))
-        self._expect_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell every request of this connection; uvicorn tells only the last."""
-        self._deaf = self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        for cycle in (self._running, *(cycle for cycle, _ in self.pipeline)):
-            if cycle is not None and not cycle.response_complete:
-                _cut(cycle)
-        self.pipeline.clear()
-        self._unset_keepalive_if_required()
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser slice by slice, so that the bounds hold while the bytes arrive."""
@@ -123,22 +47,11 @@ class FrontDoorProtocol(HttpToolsProtocol):
         except GatewayError as error:
             self._refuse(error)
 
-    def pause_writing(self) -> None:
-        """Start the clock of a client that does not read."""
-        super().pause_writing()
-        self._watch_stall()
-
-    def resume_writing(self) -> None:
-        """Stop it, unless we only wait for the rest to leave."""
-        super().resume_writing()
-        if not self._closed:
-            self._stall.stop()
-
     # The parser's side.
 
     def on_message_begin(self) -> None:
         """Start a request's bounds."""
-        if len(self.pipeline) >= self.door.limits.pipelined:
+        if len(self.pipeline) >= self._limits.pipelined:
             raise BadRequest("Too many requests were sent ahead of their answers.", code="invalid_http")
         super().on_message_begin()
         self._quiet = self._head_size = 0
@@ -149,15 +62,15 @@ class FrontDoorProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Take a part of the target, within `url_bytes`."""
         self._quiet = 0
-        if len(self.url) + len(url) > self.door.limits.url_bytes:
-            raise UriTooLong(f"The request target is longer than {self.door.limits.url_bytes} bytes.")
+        if len(self.url) + len(url) > self._limits.url_bytes:
+            raise UriTooLong(f"The request target is longer than {self._limits.url_bytes} bytes.")
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field within the bounds; drop a trailer, which must not pass for a header."""
-        limits = self.door.limits
+        limits = self._limits
         self._quiet = 0
-        self._head_size += len(name) + len(value) + 4
+        self._head_size += len(name) + len(value) + 4  # every field has a colon, a space and a line's end
         if self._reading_body:
             if self._head_size > limits.framing_bytes:
                 raise BadRequest("The trailers are too large.", code="invalid_framing")
@@ -180,7 +93,6 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self._begun, self._reading_body = False, True
         self._quiet = self._head_size = 0
         self._head_by = NEVER
-        self._pace.restart()
         super().on_headers_complete()
         self.cycle.transport = self._exit
         self._keep_alive = self.cycle.keep_alive and not self._leaving
@@ -191,7 +103,8 @@ class FrontDoorProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count it, then keep it for the application."""
         self._quiet = 0
-        self._pace.took(len(body))
+        if self._pace is not None:
+            self._pace.took(len(body))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -199,13 +112,13 @@ class FrontDoorProtocol(HttpToolsProtocol):
         if self._plain_head:
             return
         self._reading_body = False
-        self._pace.restart()
+        self._pace = None
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keep_alive
         super().on_message_complete()
 
     def _feed(self, piece: memoryview) -> None:
-        limits = self.door.limits
+        limits = self._limits
         self._quiet += len(piece)
         try:
             self.parser.feed_data(piece)
@@ -224,156 +137,6 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self.parser = httptools.HttpRequestParser(self)
         for piece in (memoryview(head), rest):
             self._feed(piece)
-
-    # The application's side.
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, cast("ASGI3Application", partial(self._run, cycle, app)))
-
-    def _run(
-        self, cycle: RequestResponseCycle, app: ASGI3Application, scope: Any, receive: Any, send: Any
-    ) -> Awaitable[None]:
-        # Most bodies are here before the application is: those need no clock.
-        return app(scope, partial(self._receive, cycle) if cycle.more_body else receive, send)
-
-    async def _receive(self, cycle: RequestResponseCycle) -> ASGIReceiveEvent:
-        if cycle.body or not cycle.more_body or self._closed:
-            return await cycle.receive()
-        self._pace.wait(self.loop.time())
-        self._arm(self._pace.due)
-        try:
-            return await cycle.receive()
-        finally:
-            self._pace.rest(self.loop.time())
-
-    def on_response_complete(self) -> None:
-        """Go on to the next request, unless there is none to come."""
-        if self._closed:
-            self.server_state.total_requests += 1
-            return
-        super().on_response_complete()
-        if self._head_by < NEVER:
-            self._unset_keepalive_if_required()  # the next request has begun, and has its own deadline
-
-    def shutdown(self) -> None:
-        """Close when idle; else after the answers that are owed, each saying `connection: close`."""
-        self._leaving, self._keep_alive = True, False
-        if self._unanswered() is not None:
-            self.cycle.keep_alive = False
-        elif not self._begun:
-            self._hang_up(linger=False)
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection."""
-        self._hang_up(linger=False)
-
-    # Deadlines.
-
-    def _expect_head(self) -> None:
-        self._head_by = self.loop.time() + self.door.limits.header_deadline
-        self._arm(self._head_by)
-
-    def _watch_stall(self) -> None:
-        self._stall.start(self.loop.time(), self.transport.get_write_buffer_size())
-        self._arm(self._stall.due)
-
-    def _arm(self, deadline: float) -> None:
-        if deadline == NEVER or self.parser is None:
-            return
-        if self._timer is not None:
-            if self._timer_at <= deadline:
-                return
-            self._timer.cancel()
-        self._timer_at = deadline
-        self._timer = self.loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        now = self.loop.time()
-        if self._head_by <= now:
-            self._head_late()
-        if self._pace.due <= now and self._pace.too_slow(now):
-            self._refuse(RequestTimeout("The request body came too slowly."))
-        if self._close_by <= now:
-            self._close_transport()
-        if self._stall.due <= now and self._stall.gave_up(now, self.transport.get_write_buffer_size()):
-            self.transport.abort()
-            return
-        self._arm(min(self._head_by, self._pace.due, self._stall.due, self._close_by))
-
-    def _head_late(self) -> None:
-        if self._begun or self._unanswered() is not None:
-            self._refuse(RequestTimeout("The request headers came too slowly."))
-        else:
-            self._hang_up(linger=False)
-
-    # The ends.
-
-    def _unanswered(self) -> RequestResponseCycle | None:
-        running = self._running
-        return None if running is None or running.response_complete else running
-
-    def _refuse(self, error: GatewayError) -> None:
-        """End the connection over what was just received; earlier requests get their answers first."""
-        if self._deaf:
-            return
-        self._deaf = True
-        self._head_by = NEVER
-        running = self._unanswered()
-        at_fault = self.cycle if self._reading_body else None
-        if running is not None and running is not at_fault:
-            self._finish_earlier(running, at_fault)
-            return
-        if running is not None:
-            _cut(running)
-        if running is None or not running.response_started:
-            request_id = self.door.new_id()
-            self.transport.write(render(error, request_id))
-            self.door.refused(request_id, error)
-        self._hang_up(linger=True)
-
-    def _finish_earlier(self, running: RequestResponseCycle, at_fault: RequestResponseCycle | None) -> None:
-        if self.pipeline and self.pipeline[0][0] is at_fault:
-            self.pipeline.popleft()
-        self.cycle = self.pipeline[0][0] if self.pipeline else running
-        self.cycle.keep_alive = False
-
-    def _end(self) -> None:
-        self._hang_up(linger=self._reading_body or self._deaf)
-
-    def _ended(self) -> bool:
-        return self._closed or self.transport.is_closing()
-
-    def _hang_up(self, *, linger: bool) -> None:
-        """Send what is written, then close. With `linger`, read on for a moment.
-
-        A close with bytes unread resets the connection, and the reset may overtake our answer
-        (RFC 9112, 9.6).
-        """
-        if self._closed:
-            return
-        self._deaf = self._closed = True
-        self._head_by = NEVER
-        self._pace.restart()
-        if linger and self.transport.can_write_eof() and not self.transport.is_closing():
-            self.flow.resume_reading()
-            self.transport.write_eof()
-            self._close_by = self.loop.time() + self.door.limits.linger
-            self._arm(self._close_by)
-        else:
-            self._close_transport()
-
-    def _close_transport(self) -> None:
-        self._close_by = NEVER
-        self.transport.close()
-        if self.transport.get_write_buffer_size():
-            self._watch_stall()
-
-
-def _cut(cycle: RequestResponseCycle) -> None:
-    cycle.disconnected = True
-    cycle.message_event.set()
 
 
 def _headers_too_large(limits: FrontDoorLimits) -> HeadersTooLarge:

@@ -13,6 +13,7 @@ from app.errors import BadRequest, GatewayError
 Headers = Iterable[tuple[bytes, bytes]]
 
 _HOST = re.compile(rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::[0-9]{0,5})?")
+_DECISIVE = frozenset({b"host", b"transfer-encoding", b"content-length"})
 _VERSIONS = ("1.1", "1.0")
 
 
@@ -50,17 +51,18 @@ def check_head(method: bytes, version: str, target: bytes, headers: Headers, hos
     """
     if version not in _VERSIONS:
         raise BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here.", code="invalid_http")
-    found: dict[bytes, list[bytes]] = {b"host": [], b"transfer-encoding": [], b"content-length": []}
-    for name, value in headers:
-        if name in found:
-            found[name].append(value)
-    _check_framing(version, found[b"transfer-encoding"], found[b"content-length"])
+    found = [field for field in headers if field[0] in _DECISIVE]
+    _check_framing(
+        version,
+        encodings=[value for name, value in found if name == b"transfer-encoding"],
+        lengths=[value for name, value in found if name == b"content-length"],
+    )
     path, authority = _split_target(method, target)
-    _check_hosts(version, found[b"host"], authority, hosts)
+    _check_hosts(version, [value for name, value in found if name == b"host"], authority, hosts)
     return path
 
 
-def _check_framing(version: str, encodings: Sequence[bytes], lengths: Sequence[bytes]) -> None:
+def _check_framing(version: str, *, encodings: Sequence[bytes], lengths: Sequence[bytes]) -> None:
     if len(lengths) > 1 or (lengths and encodings):
         raise BadRequest("The length of the body must be given once, in one way.", code="invalid_framing")
     if not encodings:
@@ -73,17 +75,20 @@ def _check_framing(version: str, encodings: Sequence[bytes], lengths: Sequence[b
 
 def _split_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None]:
     """Give path with query, and the authority of an absolute-form target."""
-    wrong = BadRequest("The request target must be a path, or an http URL.", code="invalid_target")
     if method == b"CONNECT" or not target.isascii() or b"#" in target:
-        raise wrong
+        raise _wrong_target()
     if target.startswith(b"/") or target == b"*":
         return target, None
     scheme, mark, rest = target.partition(b"://")
     if not mark or scheme.lower() not in (b"http", b"https"):
-        raise wrong
+        raise _wrong_target()
     authority = re.split(rb"[/?]", rest, maxsplit=1)[0]
     path = rest[len(authority) :]
     return (path if path.startswith(b"/") else b"/" + path), authority
+
+
+def _wrong_target() -> BadRequest:
+    return BadRequest("The request target must be a path, or an http URL.", code="invalid_target")
 
 
 def _check_hosts(version: str, values: Sequence[bytes], authority: bytes | None, hosts: HostRule) -> None:
@@ -113,7 +118,7 @@ def refusal(error: httptools.HttpParserError) -> GatewayError:
     return BadRequest(f"This is not valid HTTP/1.1: {error}.", code="invalid_http")
 
 
-def render(error: GatewayError, request_id: str) -> bytes:
+def render(error: GatewayError, request_id: str, server_headers: Headers) -> bytes:
     """Render a refusal as a whole HTTP/1.1 answer, after which the connection ends."""
     body = error.body()
     headers = (
@@ -125,4 +130,5 @@ def render(error: GatewayError, request_id: str) -> bytes:
     )
     lines = [f"HTTP/1.1 {error.http_status} {HTTPStatus(error.http_status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+    head = "\r\n".join(lines).encode("latin-1")
+    return b"\r\n".join([head, *(name + b": " + value for name, value in server_headers), b"", body])

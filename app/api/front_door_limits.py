@@ -40,7 +40,7 @@ class FrontDoorLimits:
 
 @dataclass(slots=True)
 class BodyPace:
-    """Whether a body comes fast enough. Its clock runs only while the application waits for the body."""
+    """Whether one body comes fast enough. Its clock runs only while the application waits for it."""
 
     limits: FrontDoorLimits
     _since: float | None = field(default=None, init=False)
@@ -50,11 +50,7 @@ class BodyPace:
     _window_bytes: int = field(default=0, init=False)
     _check_at: float = field(default=0.0, init=False)
 
-    def restart(self) -> None:
-        """Begin a new body, or forget the present one."""
-        self._since = None
-        self._waited = self._window_from = 0.0
-        self._bytes = self._window_bytes = 0
+    def __post_init__(self) -> None:
         self._check_at = min(self.limits.body_rate_window, self.limits.body_deadline)
 
     def wait(self, now: float) -> None:

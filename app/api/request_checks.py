@@ -101,8 +101,8 @@ def _messages(name: str, value: Json) -> None:
 
 
 def _text_or_list(name: str, value: Json) -> None:
-    if not isinstance(value, (str, list)) or not value:
-        raise _wrong(name, "a string or a list, and not empty")
+    if not isinstance(value, (str, list)):
+        raise _wrong(name, "a string or a list")
 
 
 def _flag(name: str, value: Json) -> None:
@@ -135,11 +135,6 @@ def _tools(name: str, value: Json) -> None:
 def _stream_options(name: str, value: Json) -> None:
     if not isinstance(value, dict):
         raise _wrong(name, "an object")
-    unknown = next((key for key in value if key != "include_usage"), None)
-    if unknown is not None:
-        raise BadRequest(
-            f"`{name}` has one field, `include_usage`.", code="invalid_value", param=f"{name}.{unknown[:100]}"
-        )
     if value.get("include_usage") is not None:
         _flag(f"{name}.include_usage", value["include_usage"])
 

@@ -7,10 +7,11 @@ a look-up by digest takes the same time for a near miss as for a far one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from app.auth.principal import Principal
 from app.errors import Unauthorized
+from providers.types import Secret
 
 MISSING = "No API key was given. Send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`."
 LONGEST_KEY = 1024
@@ -49,14 +50,20 @@ def _bare(value: bytes) -> bytes | None:
 class KeyRing:
     """The keys that are valid now: configured ones, and a snapshot of the stored ones."""
 
-    def __init__(self, configured: Mapping[str, Principal], now: Callable[[], float]) -> None:
-        self._configured = dict(configured)
+    def __init__(self, configured: Sequence[tuple[Secret, Principal]], now: Callable[[], float]) -> None:
+        self._secrets = configured
+        self._configured: Mapping[str, Principal] = {}
         self._stored: Mapping[str, Principal] = {}
         self._now = now
+        self.read_configured()
+
+    def read_configured(self) -> None:
+        """Take the configured keys anew: those that stand in files may have changed."""
+        self._configured = {digest(key.reveal().encode()): principal for key, principal in self._secrets}
 
     def has_configured(self) -> bool:
         """Whether the configuration gives any key."""
-        return bool(self._configured)
+        return bool(self._secrets)
 
     def replace_stored(self, stored: Mapping[str, Principal]) -> None:
         """Take a new snapshot of the stored keys: digest → principal."""

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 from app.cli.program import program
 
 
 def main() -> None:
     """Run the command line."""
-    program()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Where the encoding lacks a character, its number is better than no output.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        program(prog_name="switchgear")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"switchgear: {where}{error.strerror or error}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -18,23 +19,36 @@ ConfigFiles = Annotated[
         "--config", "-c", help="Configuration file; several merge in order. Default: ./config.yaml if there."
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def fail(message: str) -> NoReturn:
-    """Say what is wrong on standard error and end with 1."""
-    typer.echo(message, err=True)
-    raise typer.Exit(1)
+def fail(message: str, exit_code: int = 1) -> NoReturn:
+    """Say what is wrong on standard error and end."""
+    typer.echo(f"switchgear: {message}", err=True)
+    raise typer.Exit(exit_code)
 
 
-def load_or_fail(files: list[Path] | None, overrides: Mapping[str, str] | None = None) -> Loaded:
-    """Read the configuration; warnings go to standard error, and any error ends the command with 1."""
+@contextmanager
+def failing_on(*kinds: type[Exception]) -> Iterator[None]:
+    """End the command with 1 on one of these errors, which says itself what is wrong."""
+    try:
+        yield
+    except kinds as error:
+        fail(str(error))
+
+
+def load_or_fail(
+    files: list[Path] | None,
+    overrides: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    exit_code: int = 1,
+) -> Loaded:
+    """Read the configuration; what is wrong with it goes to standard error, a line a problem, and ends the command."""
     from app.config.loader import load
     from app.config.problems import ConfigError
 
     try:
-        loaded = load(files or [], os.environ, overrides or {})
+        return load(files or [], environ, overrides or {})
     except ConfigError as error:
-        fail(str(error))
-    for warning in loaded.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    return loaded
+        typer.echo(str(error), err=True)
+        raise typer.Exit(exit_code) from None

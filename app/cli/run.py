@@ -8,19 +8,21 @@ import sys
 import time
 from pathlib import Path
 
-import structlog
 import typer
 import uvloop
 
 from app.api.addresses import is_loopback
 from app.api.server import http_server, listen
 from app.auth.making import make_key
+from app.cli.addresses import in_url, reachable
 from app.config.loader import Loaded
 from app.main import Running, create_app, new_id
-from app.store.database import StoreUnavailable, sqlite_path
+from app.store.database import sqlite_path
 from app.telemetry.logging import configure
 from app.version import VERSION
 
+LAST_CALLS = 5.0
+"""Seconds for cancelled calls to end."""
 FIRST_KEY = "first"
 """The name of the key that the first start makes."""
 
@@ -47,8 +49,11 @@ async def _serve(loaded: Loaded) -> None:
         )
         for notice in loaded.notices:
             log.info("configuration", notice=notice)
-        typer.echo(_greeting(f"http://{_reachable(host)}:{port}", _model(running), key))
+        typer.echo(_greeting(f"http://{in_url(reachable(host))}:{port}", _model(running), key))
         await server.serve(sockets=[listener])
+        # Calls that were cancelled at the end of the drain still have their records to write.
+        if running_calls := server.server_state.tasks:
+            await asyncio.wait(running_calls, timeout=LAST_CALLS)
 
 
 async def _ensure_key(loaded: Loaded, running: Running) -> str:
@@ -79,11 +84,6 @@ def _write_private(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text + "\n")
-
-
-def _reachable(host: str) -> str:
-    named = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{named}]" if ":" in named and not named.startswith("[") else named
 
 
 def _model(running: Running) -> str:

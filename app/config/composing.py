@@ -66,14 +66,21 @@ def _place(source: str, text: str, position: int) -> Mark:
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, source: str) -> UnreadableError:
-    at_end = "end of stream" in (error.problem or "")
+    problem = error.problem or ""
     # Where a quote or bracket is never closed, its beginning is what helps.
+    at_end = "end of stream" in problem or "stream end" in problem
     place = error.context_mark if at_end and error.context_mark else error.problem_mark
     if place is None:
-        return UnreadableError(Mark(source), f"not valid YAML: {error.problem}")
-    line = next(iter(text.split("\n")[place.line : place.line + 1]), "")
-    if "${" in _QUOTED.sub("", line.split(" #", 1)[0]):
-        return UnreadableError(mark_of(place, source), "`${` outside of quotes", QUOTE_IT)
-    said = ", ".join(part for part in (error.context, error.problem) if part)
+        return UnreadableError(Mark(source), f"not valid YAML: {problem}")
+    if (bare := _bare_dollar(text, place.line)) is not None:
+        return UnreadableError(Mark(source, place.line + 1, bare + 1), "`${` outside of quotes", QUOTE_IT)
+    said = ", ".join(part for part in (error.context, problem) if part)
     hint = "indent with spaces, not tabs" if "'\\t'" in said else ""
     return UnreadableError(mark_of(place, source), f"not valid YAML: {said}", hint)
+
+
+def _bare_dollar(text: str, index: int) -> int | None:
+    """Find a `${` that is neither quoted nor in a comment: to YAML, its brace opens a mapping."""
+    line = next(iter(text.split("\n")[index : index + 1]), "")
+    blanked = _QUOTED.sub(lambda quoted: " " * len(quoted[0]), line).partition(" #")[0]
+    return blanked.index("${") if "${" in blanked else None

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from app.config.models import Config
 from app.config.problems import Mark, Path, Problem, did_you_mean
+from app.config.reading import DEEPEST
 from app.config.shape import Shape, below, is_later, is_list, is_section, is_table, known_keys
 from app.config.tree import Node, child, keys_of, merge, single
 from providers.types import Json
@@ -65,7 +66,7 @@ def lay_over(
     for setting in settings:
         try:
             path, shape = _resolve(setting, tree, known)
-            leaf = _node(_value(setting, shape, path), setting.mark)
+            leaf = _leaf(setting, shape, path)
         except _RefusedError as error:
             problems.append(error.problem)
         else:
@@ -105,34 +106,50 @@ def _unknown(setting: Setting, index: int, shape: Shape) -> Problem:
         return Problem(setting.mark, path, f"`{name}` is not available yet", "remove it")
     if not is_section(shape):
         return Problem(setting.mark, path, "names no setting", "it goes deeper than the settings do")
-    whole = {
-        known: setting.spell((*path[:-1], known, *setting.names[index + 1 :])) for known in known_keys(shape)
-    }
-    hint = did_you_mean(name, whole)
-    for known, spelt in whole.items():
-        hint = hint.replace(f"`{known}`", f"`{spelt}`")
-    return Problem(setting.mark, path, "names no setting", hint or f"known here: {', '.join(whole)}")
+    *parents, _ = path
+    rest = setting.names[index + 1 :]
+    if not (hint := did_you_mean(name, known_keys(shape))):
+        hint = f"known here: {', '.join(setting.spell((*parents, key)) for key in known_keys(shape))}"
+    for key in known_keys(shape):
+        hint = hint.replace(f"`{key}`", f"`{setting.spell((*parents, key, *rest))}`")
+    return Problem(setting.mark, path, "names no setting", hint)
 
 
-def _value(setting: Setting, shape: Shape, path: Path) -> Json:
+def _leaf(setting: Setting, shape: Shape, path: Path) -> Node:
     """Read the text by what the setting takes: a scalar as it is, a list as JSON or with commas."""
     text = setting.value.strip()
     if is_list(shape) and not text.startswith("["):
-        return [item.strip() for item in text.split(",")] if text else []
+        items = [item.strip() for item in text.split(",")] if text else []
+        return _node(items, setting.mark)
     if not (is_list(shape) or is_table(shape) or is_section(shape)):
-        return setting.value
+        return Node(setting.value, setting.mark, setting.mark)
     try:
-        return json.loads(text, parse_int=str, parse_float=str, parse_constant=str) if text else None
+        return _node(_parsed(text) if text else None, setting.mark)
     except (ValueError, RecursionError):
         form = '["a", "b"] or a,b' if is_list(shape) else '{"key": "value"}'
-        raise _RefusedError(Problem(setting.mark, path, "is not valid JSON", f"write {form}")) from None
+        raise _RefusedError(
+            Problem(setting.mark, path, "is not valid JSON, or holds a key twice", f"write {form}")
+        ) from None
 
 
-def _node(value: Json, mark: Mark) -> Node:
+def _parsed(text: str) -> Json:
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=str, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key stands twice")
+    return values
+
+
+def _node(value: Json, mark: Mark, depth: int = 0) -> Node:
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
     if isinstance(value, dict):
-        return Node({key: _node(item, mark) for key, item in value.items()}, mark, mark)
+        return Node({key: _node(item, mark, depth + 1) for key, item in value.items()}, mark, mark)
     if isinstance(value, list):
-        return Node([_node(item, mark) for item in value], mark, mark)
+        return Node([_node(item, mark, depth + 1) for item in value], mark, mark)
     if isinstance(value, bool):
         return Node("true" if value else "false", mark, mark)
     return Node(value, mark, mark)

@@ -13,6 +13,7 @@ from app.config.scalars import (
     Duration,
     Flag,
     Listing,
+    Maybe,
     Moment,
     Port,
     SecretText,
@@ -22,6 +23,7 @@ from app.config.scalars import (
     Wait,
     Word,
     integer,
+    none_is_empty,
     refuse,
 )
 
@@ -81,7 +83,7 @@ class Key(Section):
     """The key that the client sends, of 16 characters at least."""
     models: Listing[Text] = ()
     """Patterns of the models that the key may use, such as `openai/*`; an empty list means all."""
-    expires: Moment | None = None
+    expires: Maybe[Moment] = None
     """When the key stops working: an RFC 3339 date (its first moment in UTC) or date-time."""
     metadata: Table[Word] = {}
     """Texts of your own to keep with the key."""
@@ -145,15 +147,15 @@ class ProviderSettings(Section):
 
     keys: Annotated[Listing[Credential], AfterValidator(_one_credential)] = ()
     """The provider's key, as a list of one. Without it, the vendor's own variable is used, such as OPENAI_API_KEY."""
-    base_url: Text | None = None
+    base_url: Maybe[Text] = None
     """Where the API is, up to and without the operation: `https://api.acme.test/v1`. Default: the catalogue's."""
-    dialect: Text | None = None
+    dialect: Maybe[Text] = None
     """Wire format. Default: the catalogue's, else `openai`."""
     timeouts: Timeouts = Timeouts()
     """How long this provider is waited for."""
-    allow_private: Flag | None = None
+    allow_private: Maybe[Flag] = None
     """Whether the address may be a private one. Default: the catalogue's, else false."""
-    exact: Flag | None = None
+    exact: Maybe[Flag] = None
     """Whether it speaks clean OpenAI, so that its bytes pass through. Default: the catalogue's, else false."""
     rename: Table[Text] = {}
     """Request fields that it spells otherwise: OpenAI's name → its name."""
@@ -161,7 +163,7 @@ class ProviderSettings(Section):
     """Request fields to leave out for it."""
     models: Listing[Text] = ()
     """Patterns of the bare model names that go to it, such as `acme-*`. Default: the catalogue's."""
-    max_tokens: Count | None = None
+    max_tokens: Maybe[Count] = None
     """What to ask for where the dialect needs a number and the client gave none."""
 
 
@@ -176,13 +178,10 @@ def _chain(value: object) -> object:
     return value
 
 
-def _provider_names(value: Mapping[str, ProviderSettings]) -> Mapping[str, ProviderSettings]:
-    for name in value:
-        if not _PROVIDER_NAME.fullmatch(name):
-            refuse(
-                f"`{name}` cannot be a provider's name", "use letters, digits, `-`, `_` and `.`, and no `/`"
-            )
-    return value
+def _provider_name(name: str) -> str:
+    if not _PROVIDER_NAME.fullmatch(name):
+        refuse(f"`{name}` cannot be a provider's name", "use letters, digits, `-`, `_` and `.`, and no `/`")
+    return name
 
 
 def _storage(value: str) -> str:
@@ -221,7 +220,9 @@ class Config(Section):
     """Who may read `/metrics`."""
     auth: Auth = Auth()
     """Who may call."""
-    providers: Annotated[Table[ProviderSettings], AfterValidator(_provider_names)] = {}
+    providers: Annotated[
+        Mapping[Annotated[str, AfterValidator(_provider_name)], ProviderSettings], none_is_empty(dict)
+    ] = {}
     """Providers by name; for one of the catalogue, a key is enough."""
     models: Table[Annotated[Listing[Text], BeforeValidator(_chain)]] = {}
     """Public model names, each with its targets: tried in this order."""

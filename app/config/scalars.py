@@ -27,7 +27,7 @@ _BYTES = {
     "MiB": 1 << 20,
     "GiB": 1 << 30,
 }
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]*)")
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]*)")
 _SIZE = re.compile(r"(\d{1,15})\s*([A-Za-z]*)")
 _INTEGER = re.compile(r"0|[1-9]\d{0,17}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -54,12 +54,12 @@ def duration(value: object) -> object:
 
 
 def duration_text(seconds: float) -> str:
-    """Write seconds in the largest unit that holds them whole."""
-    for unit, size in reversed(_SECONDS.items()):
-        # Days are read but not written: `24h` says more.
-        if unit != "d" and seconds >= size and (seconds / size).is_integer():
-            return f"{int(seconds / size)}{unit}"
-    return f"{seconds:g}s"
+    """Write seconds as `1h`, `60s` or `200ms`: the way people write time-outs."""
+    for unit in ("h", "s", "ms"):
+        count = seconds / _SECONDS[unit]
+        if count >= 1 and count.is_integer():
+            return f"{int(count)}{unit}"
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
 def size(value: object) -> object:
@@ -205,3 +205,5 @@ SecretText = Annotated[
 Entry = TypeVar("Entry")
 Listing = Annotated[tuple[Entry, ...], none_is_empty(tuple)]
 Table = Annotated[Mapping[str, Entry], none_is_empty(dict)]
+Maybe = Annotated[Entry | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""A setting that may be absent. Empty is absent too, so that `"${NAME:-}"` does what it says."""

@@ -25,6 +25,8 @@ def _adapted(setting: JsonObject) -> JsonObject:
     """Let a key stand with nothing behind it, and a choice be interpolated."""
     described = {key: setting[key] for key in ("description", "default") if key in setting}
     rest: Json = {key: value for key, value in setting.items() if key not in {*described, "title"}}
+    if "$ref" in rest.get("additionalProperties", {}):
+        rest["additionalProperties"] = {"anyOf": [rest["additionalProperties"], {"type": "null"}]}
     alternatives = rest.get("anyOf", [rest])
     if "enum" in rest:
         alternatives = [rest, {"type": "string", "pattern": r"\$\{"}]
@@ -34,7 +36,7 @@ def _adapted(setting: JsonObject) -> JsonObject:
 
 
 def _may_be_empty(setting: JsonObject) -> bool:
-    return "$ref" in setting or setting.get("type") in {"array", "object"}
+    return "$ref" in setting or setting.get("type") in ("array", "object")
 
 
 def _secret_of(credential: JsonObject) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.config.problems import Mark, Path
@@ -93,15 +93,3 @@ def single(path: Sequence[str], leaf: Node) -> Node:
     for part in reversed(path):
         node = Node({part: node}, leaf.mark, leaf.mark)
     return node
-
-
-def walk(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """Give every node with its path, parents first."""
-    yield path, node
-    value = node.value
-    if isinstance(value, Mapping):
-        for key, below in value.items():
-            yield from walk(below, (*path, key))
-    elif value is not None and not isinstance(value, str):
-        for index, below in enumerate(value):
-            yield from walk(below, (*path, index))

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from app.config.addresses import is_public, literal
 
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\\"<>^`{|}]")
-_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.%]+\]")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9%._~-]+)?\]")
 
 EXAMPLE = "such as `https://api.acme.test/v1`"
 

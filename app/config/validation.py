@@ -47,6 +47,7 @@ _SAID: Mapping[str, Callable[[Mapping[str, str], object], Said]] = {
     "literal_error": _choice,
     "missing": _fixed("is missing", "this setting has no default"),
     "string_type": _fixed("must be a text"),
+    "string_unicode": _fixed("must be a text of whole characters"),
     "string_too_short": _fixed("must not be empty"),
     "int_type": _fixed("must be a whole number"),
     "bool_type": _fixed("must be true or false"),

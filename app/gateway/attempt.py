@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,8 @@ from providers.errors import Disconnected, MalformedResponse, UpstreamError, Ups
 from providers.types import Call, Chunk, Reply, Target
 
 T = TypeVar("T")
+END_OF_BODY = 0.1
+"""Seconds from a stream's terminal event to the end of its body. Providers send both at once."""
 Batches = AsyncGenerator[Sequence[Chunk]]
 """The chunks of a stream, by what one read from the upstream gave."""
 
@@ -47,32 +49,33 @@ class Attempt:
         answer = await _by(first_event_by, self.upstream.send(request), "its first event")
         async with answer:
             await self._refuse_other_than_stream(answer, first_event_by)
-            async with aclosing(self._batches(answer, first_event_by)) as batches:
-                yield batches
+            async with aclosing(answer.pieces()) as pieces:
+                async with aclosing(self._batches(answer, pieces, first_event_by)) as batches:
+                    yield batches
+                await _read_on(pieces)
 
-    async def _batches(self, answer: Answer, first_event_by: float) -> Batches:
+    async def _batches(self, answer: Answer, pieces: AsyncGenerator[bytes], first_event_by: float) -> Batches:
         decoder = self.adapter.open_stream(self.call, self.target, answer.head)
         ends = _loop_time() + self.timeouts.stream_total
         by, awaited = first_event_by, "its first event"
-        async with aclosing(answer.pieces()) as pieces:
-            piece = b"-"
-            while piece and not decoder.finished:
-                try:
-                    piece = await _by(by, anext(pieces, b""), awaited)
-                except Disconnected:
-                    # Whether the answer was whole is for the decoder to say: some servers close hard.
-                    piece = b""
-                try:
-                    chunks = decoder.feed(piece) if piece else decoder.close()
-                except UpstreamError as error:
-                    if error.chunks:
-                        yield error.chunks
-                    raise
-                if chunks:
-                    yield chunks
-                    awaited = "more of its stream"
-                if awaited != "its first event":
-                    by = min(_loop_time() + self.timeouts.idle, ends)
+        piece = b"-"
+        while piece and not decoder.finished:
+            try:
+                piece = await _by(by, anext(pieces, b""), awaited)
+            except Disconnected:
+                # Whether the answer was whole is for the decoder to say: some servers close hard.
+                piece = b""
+            try:
+                chunks = decoder.feed(piece) if piece else decoder.close()
+            except UpstreamError as error:
+                if error.chunks:
+                    yield error.chunks
+                raise
+            if chunks:
+                yield chunks
+                awaited = "more of its stream"
+            if awaited != "its first event":
+                by = min(_loop_time() + self.timeouts.idle, ends)
 
     async def _refuse_other_than_stream(self, answer: Answer, by: float) -> None:
         """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
@@ -88,6 +91,14 @@ class Attempt:
         if not 200 <= answer.head.status < 300:
             raise self.adapter.parse_error(answer.head, body, self.now())
         return body
+
+
+async def _read_on(pieces: AsyncGenerator[bytes]) -> None:
+    """Read to the end of the body if that is near, so that the connection can be used again."""
+    with suppress(TimeoutError, UpstreamError):
+        async with asyncio.timeout(END_OF_BODY):
+            async for _ in pieces:
+                pass
 
 
 def _loop_time() -> float:

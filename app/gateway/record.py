@@ -163,17 +163,17 @@ class CallLog:
 def _estimate_prompt(call: Call) -> int:
     """Estimate the prompt's tokens from the length of its texts."""
     keys = ("messages", "prompt", "input", "tools")
-    return -(-sum(_text_bytes(call.body[key]) for key in keys if key in call.body) // BYTES_PER_TOKEN)
+    return -(-sum(_text_length(call.body[key]) for key in keys if key in call.body) // BYTES_PER_TOKEN)
 
 
-def _text_bytes(value: object) -> int:
+def _text_length(value: object) -> int:
     if isinstance(value, str):
         # Pictures and sound travel as data URLs, whose length says nothing about their tokens.
         return 0 if value.startswith("data:") else len(value)
     if isinstance(value, list):
-        return sum(map(_text_bytes, value))
+        return sum(map(_text_length, value))
     if isinstance(value, dict):
-        return sum(_text_bytes(part) for key, part in value.items() if key != "data")
+        return sum(_text_length(part) for key, part in value.items() if key != "data")
     return 0
 
 

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiosqlite
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -101,6 +100,8 @@ class Database:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
         async with self._connection(self._writer) as connection:
+            for pragma in _PRAGMAS:
+                await connection.exec_driver_sql(pragma)
             # Taking the lock at once: a transaction that starts by reading cannot wait for it later.
             await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
@@ -127,22 +128,12 @@ class Database:
     def _engine(self, connections: int) -> AsyncEngine:
         return create_async_engine(
             URL.create("sqlite+aiosqlite", database=str(self.path)),
-            async_creator=self._connect,
+            # Without an isolation level the driver leaves transactions to us.
+            connect_args={"timeout": self._busy_timeout, "isolation_level": None},
             pool_size=connections,
             max_overflow=0,
             hide_parameters=True,
         )
-
-    async def _connect(self) -> aiosqlite.Connection:
-        # Without an isolation level the driver leaves transactions to us.
-        connection = await aiosqlite.connect(self.path, timeout=self._busy_timeout, isolation_level=None)
-        try:
-            for pragma in _PRAGMAS:
-                await connection.execute(pragma)
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
 
 
 def sqlite_path(url: str) -> Path:

@@ -36,7 +36,8 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, nu
 calls = Table(
     "calls",
     metadata,
-    Column("request_id", String(128), primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("request_id", String(128), nullable=False),
     Column("timestamp", String(32), nullable=False),
     Column("level", String(16), nullable=False),
     Column("event", String(32), nullable=False),
@@ -68,10 +69,11 @@ calls = Table(
     *(CheckConstraint(f"{name} BETWEEN 0 AND {TOKEN_LIMIT}", name=f"{name}_in_range") for name in _TOKENS),
     CheckConstraint(f"cost_nano BETWEEN 0 AND {COST_LIMIT}", name="cost_in_range"),
     Index("calls_timestamp", "timestamp"),
+    Index("calls_request_id", "request_id"),
     Index("calls_key", "key", "timestamp"),
     Index("calls_model", "model", "timestamp"),
 )
-"""One row a call. A null cost is an unknown one; `tags` and `tries` are JSON."""
+"""One row a call, by its own id: a client may send a request id twice. A null cost is an unknown one; `tags` and `tries` are JSON."""
 
 keys = Table(
     "keys",

@@ -23,7 +23,8 @@ from app.telemetry.record import CallRecord
 from app.usage.frames import Frame
 from app.usage.spool import Spool, claim_spool, read_from, spool_files, tell
 
-BATCH_ROWS = 500
+BATCH_ROWS = 100
+"""Few enough to hold the event loop for a moment only; a commit for each hundred costs next to nothing."""
 LINGER = 0.2
 """Seconds from a first record to its batch, for others to join it."""
 TICK = 1.0
@@ -54,7 +55,7 @@ class LedgerWriter:
         self.rejected = 0
         """Records that it never takes; they are in `rejected.jsonl`."""
         self.repeated = 0
-        """Records whose request id the database had already."""
+        """Records whose id the database had already."""
         self.store_is_down = False
         self._store = store
         self._spool = spool

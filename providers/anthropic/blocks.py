@@ -1,5 +1,8 @@
 """The blocks of an answer → deltas of OpenAI's. A whole answer is a stream that came at once.
 
+Whatever is a list in a delta has an `index` in each item, counted from 0 over the whole answer:
+OpenAI's SDK joins lists by it, and fails without.
+
 A block is opened, takes its deltas, and is closed. Each step gives what OpenAI's client should
 see of it, or nothing. Blocks and deltas of unknown types are ignored, as Anthropic's documents ask
 (https://docs.anthropic.com/en/docs/build-with-claude/streaming).
@@ -34,6 +37,10 @@ class Progress:
     """Characters of `content` so far."""
     calls: int = 0
     """Tool calls so far."""
+    thoughts: int = 0
+    """Blocks of reasoning so far."""
+    citations: int = 0
+    """Annotations so far."""
 
 
 class Block:
@@ -73,8 +80,12 @@ class TextBlock(Block):
 
     def close(self) -> Step | None:
         """Give the citations of web pages, which are the ones that OpenAI knows."""
-        found = [a for c in self._citations if (a := _annotation(c, self._from, self._progress.characters))]
-        return Step({"annotations": found}) if found else None
+        span = {"start_index": self._from, "end_index": self._progress.characters}
+        found = [annotation for citation in self._citations if (annotation := _annotation(citation, span))]
+        first = self._progress.citations
+        self._progress.citations += len(found)
+        indexed = [{"index": index, **annotation} for index, annotation in enumerate(found, first)]
+        return Step({"annotations": indexed}) if indexed else None
 
     def _write(self, text: str) -> Step | None:
         self._progress.characters += len(text)
@@ -101,7 +112,7 @@ class ThinkingBlock(Block):
     def close(self) -> Step | None:
         """Give the block as Anthropic wants it back."""
         grown = {key: "".join([self._begun(key), *new]) for key, new in self._pieces.items() if new}
-        return Step({"thinking_blocks": [{**self._start, **grown}]})
+        return _thought({**self._start, **grown}, self._progress)
 
     def _begun(self, key: str) -> str:
         return _text(self._start, key) if self._start.get(key) else ""
@@ -115,7 +126,7 @@ class RedactedThinkingBlock(Block):
 
     def close(self) -> Step | None:
         """Give the block as Anthropic wants it back."""
-        return Step({"thinking_blocks": [self._start]})
+        return _thought(self._start, self._progress)
 
 
 class ToolUseBlock(Block):
@@ -176,10 +187,15 @@ def _size(text: str) -> int:
     return len(text.encode())
 
 
-def _annotation(citation: Json, start: int, end: int) -> JsonObject | None:
+def _thought(block: JsonObject, progress: Progress) -> Step:
+    progress.thoughts += 1
+    return Step({"thinking_blocks": [{"index": progress.thoughts - 1, **block}]})
+
+
+def _annotation(citation: Json, span: JsonObject) -> JsonObject | None:
     if not isinstance(citation, dict) or citation.get("type") != "web_search_result_location":
         return None
     cited = {"url": citation.get("url"), "title": citation.get("title") or ""}
     if not all(isinstance(value, str) for value in cited.values()):
         raise MalformedResponse("A citation has no text in its address or title.")
-    return {"type": "url_citation", "url_citation": {"start_index": start, "end_index": end, **cited}}
+    return {"type": "url_citation", "url_citation": {**span, **cited}}

@@ -35,12 +35,12 @@ def build_request(call: Call, target: Target) -> HttpRequest:
     return HttpRequest("POST", f"{target.base_url}/v1/messages", tuple(headers.items()), body)
 
 
-def parse_response(call: Call, _target: Target, _head: Head, body: bytes) -> Reply:
+def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's
     """Read a 2xx body. Raises `MalformedResponse`, or the error that the body reports."""
     return response.reply(call, body)
 
 
-def open_stream(call: Call, _target: Target, _head: Head) -> StreamDecoder:
+def open_stream(call: Call, target: Target, head: Head) -> StreamDecoder:  # noqa: ARG001 - the contract's
     """Start reading a 2xx stream."""
     return ChatStream(call)
 

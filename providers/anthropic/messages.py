@@ -24,6 +24,7 @@ _ECHOED = frozenset(
         "annotations",
         "audio",
         "name",
+        "parsed",
         "provider_specific_fields",
         "reasoning",
         "reasoning_content",
@@ -95,7 +96,9 @@ def _user(talk: Conversation, message: JsonObject, at: str) -> None:
 def _assistant(talk: Conversation, message: JsonObject, at: str) -> None:
     if message.get("audio") is not None:
         raise UnsupportedParameter(f"Anthropic cannot take `{at}.audio`.", param=f"{at}.audio")
-    found = _objects(message, "thinking_blocks", at)
+    # `index` is ours: it numbers the blocks in a stream.
+    thoughts = _objects(message, "thinking_blocks", at)
+    found: list[JsonObject] = [{k: v for k, v in block.items() if k != "index"} for block in thoughts]
     found += blocks(message.get("content"), f"{at}.content")
     found += blocks(message.get("refusal"), f"{at}.refusal")
     calls = _objects(message, "tool_calls", at)
@@ -126,7 +129,8 @@ def _objects(message: JsonObject, name: str, at: str) -> list[JsonObject]:
 
 
 def _rest(message: JsonObject, *translated: str) -> JsonObject:
-    return {k: v for k, v in message.items() if k != "role" and k not in _ECHOED and k not in translated}
+    known = {"role", *_ECHOED, *translated}
+    return {name: value for name, value in message.items() if name not in known and value is not None}
 
 
 def _result(id: str, message: JsonObject, at: str) -> JsonObject:

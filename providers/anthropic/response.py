@@ -90,18 +90,22 @@ def _folded(steps: Iterable[Step]) -> JsonObject:
     answer: JsonObject = {"role": "assistant", "content": ""}
     for delta, _ in steps:
         for key, value in delta.items():
-            if key == "tool_calls":
-                _add_call(answer.setdefault(key, []), value[0])
-            elif key == "function_call":
-                function = answer.setdefault(key, {**value, "arguments": ""})
-                function["arguments"] += value["arguments"]
+            if isinstance(value, list):
+                _join(answer.setdefault(key, []), value)
+            elif isinstance(value, dict):
+                _lengthen(answer.setdefault(key, {**value, "arguments": ""}), value)
             else:
-                answer[key] = answer[key] + value if key in answer else value
+                answer[key] = answer.get(key, "") + value
     return answer
 
 
-def _add_call(calls: list[JsonObject], piece: JsonObject) -> None:
-    if piece["index"] == len(calls):
-        calls.append({key: value for key, value in piece.items() if key != "index"})
-    else:
-        calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
+def _join(items: list[JsonObject], pieces: Iterable[JsonObject]) -> None:
+    for piece in pieces:
+        if piece["index"] == len(items):
+            items.append({key: value for key, value in piece.items() if key != "index"})
+        else:
+            _lengthen(items[piece["index"]]["function"], piece["function"])
+
+
+def _lengthen(function: JsonObject, piece: JsonObject) -> None:
+    function["arguments"] += piece["arguments"]

@@ -49,7 +49,7 @@ def _flatten(message: JsonObject) -> None:
     )
     if thinking:
         message["reasoning_content"] = thinking
-    others = [part for part in parts if part.get("type") not in {"text", "thinking"}]
+    others = [part for part in parts if part.get("type") not in ("text", "thinking")]
     if others:
         # Neither text nor thinking (references): kept for the client that knows them.
         message["content_parts"] = others

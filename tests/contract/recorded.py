@@ -89,7 +89,9 @@ def call(operation: Operation, **fields: object) -> Call:
         Operation.COMPLETIONS: {"prompt": "Hello"},
         Operation.EMBEDDINGS: {"input": ["Hello"]},
     }[operation]
-    return Call(operation, "public-name", {"model": "public-name", **say, **fields}, id="abc", created=CREATED)
+    return Call(
+        operation, "public-name", {"model": "public-name", **say, **fields}, id="abc", created=CREATED
+    )
 
 
 def streams() -> list[Recorded]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 
@@ -21,12 +22,16 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture
 def slot(upstream: Upstream, request: pytest.FixtureRequest) -> Slot:
-    return upstream.slot(request.node.name.replace("/", "-"))
+    return upstream.slot(request.node.name)
+
+
+def body_for(slot: Slot) -> bytes:
+    return json.dumps({"model": slot.name}).encode()
 
 
 def ask(upstream: Upstream, slot: Slot) -> Client:
     client = Client(upstream.port)
-    client.request("POST", f"/{slot.name}/v1/chat/completions", b'{"model":"m"}')
+    client.request("POST", "/v1/chat/completions", body_for(slot))
     return client
 
 
@@ -37,7 +42,7 @@ def test_a_recorded_stream_arrives_whole(upstream: Upstream, slot: Slot) -> None
         events = list(client.events())
     assert events[-1].data == "[DONE]"
     assert len(events) == len(act.events_of("openai/chat_stream_text.sse"))
-    assert slot.last.json == {"model": "m"}
+    assert slot.last.json == {"model": slot.name}
     assert slot.last.path == "/v1/chat/completions"
 
 
@@ -73,7 +78,7 @@ def test_a_reset_is_a_reset(upstream: Upstream, slot: Slot) -> None:
 def test_a_flood_stops_at_a_reader_who_does_not_read(upstream: Upstream, slot: Slot) -> None:
     slot.script(act.endless_line())
     client = Client(upstream.port, receive_buffer=16_384)
-    client.request("POST", f"/{slot.name}/x", b"")
+    client.request("POST", "/x", body_for(slot))
     client.receive_some()
     received = slot.wait_request()
     client.close()
@@ -85,7 +90,7 @@ def test_keep_alive_serves_two_requests_on_one_connection(upstream: Upstream, sl
     slot.script(act.json_reply({"n": 1}), act.and_close(act.json_reply({"n": 2})))
     with ask(upstream, slot) as client:
         assert client.read().json == {"n": 1}
-        client.request("POST", f"/{slot.name}/again")
+        client.request("POST", "/again", body_for(slot))
         assert client.read().json == {"n": 2}
         assert client.at_eof()
     assert slot.requests[0].connection == slot.requests[1].connection

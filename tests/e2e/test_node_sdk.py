@@ -35,7 +35,9 @@ def node_modules() -> Path:
         fcntl.flock(handle, fcntl.LOCK_EX)
         wanted = (HERE / "package-lock.json").stat().st_mtime
         if not installed.exists() or installed.stat().st_mtime < wanted:
-            done = subprocess.run(["npm", "ci"], cwd=HERE, capture_output=True, text=True, timeout=50, check=False)
+            done = subprocess.run(
+                ["npm", "ci"], cwd=HERE, capture_output=True, text=True, timeout=50, check=False
+            )
             assert done.returncode == 0, done.stderr
             installed.touch()
     return HERE / "node_modules"

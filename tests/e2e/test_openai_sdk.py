@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from tests.harness import actions as act
 from tests.harness.lanes import ANSWER, Lane
-from tests.harness.rig import MODEL, Rig, model_of
+from tests.harness.rig import Rig, model_of, provider_of
 
 QUESTION: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
 TOOLS: list[Any] = [
@@ -162,8 +162,8 @@ def test_the_headers_say_who_answered(rig: Rig, openai: OpenAI) -> None:
     slot.script(act.golden_reply("openai/chat_response.json"))
     raw = openai.chat.completions.with_raw_response.create(model=model_of(slot), messages=QUESTION)
     assert raw.parse().choices[0].message.content == ANSWER
-    assert raw.headers["x-switchgear-provider"] == slot.name
-    assert raw.headers["x-switchgear-model"] == MODEL
+    assert raw.headers["x-switchgear-provider"] == provider_of(slot)
+    assert raw.headers["x-switchgear-model"] == slot.name
     assert raw.headers["x-switchgear-attempts"] == "1"
     assert 0 <= float(raw.headers["x-switchgear-overhead-ms"]) < 1000
     assert raw.headers["x-request-id"]
@@ -177,5 +177,5 @@ def test_a_streams_headers_say_who_answered(rig: Rig, openai: OpenAI) -> None:
         model=model_of(slot), messages=QUESTION, stream=True
     ) as raw:
         assert raw.headers["content-type"].startswith("text/event-stream")
-        assert raw.headers["x-switchgear-provider"] == slot.name
+        assert raw.headers["x-switchgear-provider"] == provider_of(slot)
         assert raw.headers["x-request-id"]

@@ -167,15 +167,12 @@ def test_a_stream_that_breaks_off_is_no_success(
 
 
 def assert_stream_breaks(client: OpenAI, model: str, text: str) -> None:
-    seen = ""
+    seen: list[str] = []
     with (
         client.chat.completions.create(model=model, messages=QUESTION, stream=True) as stream,
         pytest.raises(sdk.APIError) as caught,
     ):
-        for chunk in stream:
-            seen += chunk.choices[0].delta.content or ""
-    assert seen == text
+        seen.extend(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert "".join(seen) == text
     assert caught.value.message
     assert caught.value.type
-
-

@@ -9,7 +9,7 @@ import pytest
 from tests.harness import actions as act
 from tests.harness.gateway import KEY, chat_body
 from tests.harness.lanes import LANES
-from tests.harness.rig import MODEL, Rig, model_of
+from tests.harness.rig import Rig, credential_of, model_of, provider_of
 from tests.harness.streams import stream_chat
 
 CHAT = "/v1/chat/completions"
@@ -29,7 +29,7 @@ def test_unknown_request_fields_travel_untouched(rig: Rig, exact: bool) -> None:
     slot = rig.exact() if exact else rig.plain()
     slot.script(act.golden_reply("openai/chat_response.json"))
     assert rig.gateway.chat(model_of(slot), **UNKNOWN).status == 200
-    assert slot.last.json == {**chat_body(MODEL), **UNKNOWN}
+    assert slot.last.json == {**chat_body(slot.name), **UNKNOWN}
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "plain"])
@@ -55,7 +55,9 @@ def test_unknown_answer_fields_travel_untouched(rig: Rig, exact: bool) -> None:
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "plain"])
 def test_unknown_chunk_fields_travel_untouched(rig: Rig, exact: bool) -> None:
     slot = rig.exact() if exact else rig.plain()
-    data = act.golden("openai/chat_stream_text.sse").replace(b'"object":', b'"future":{"x":[1,null]},"object":')
+    data = act.golden("openai/chat_stream_text.sse").replace(
+        b'"object":', b'"future":{"x":[1,null]},"object":'
+    )
     slot.script(act.stream_of([event + b"\n\n" for event in data.split(b"\n\n") if event]))
     streamed = stream_chat(rig.gateway, model_of(slot))
     assert all(chunk["future"] == {"x": [1, None]} for chunk in streamed.chunks)
@@ -114,7 +116,7 @@ def test_case_56_inbound_headers_stay_here(rig: Rig, name: str, stream: bool) ->
     assert sent.get("connection", "keep-alive") == "keep-alive"
     assert sent["user-agent"].startswith("switchgear")
     assert sent.get("accept-encoding", "identity") == "identity"
-    credential = f"cred-canary-{slot.name}-0123456789"
+    credential = credential_of(provider_of(slot))
     assert credential in (sent.get("authorization", ""), sent.get("x-api-key", "")) or (
         sent["authorization"] == f"Bearer {credential}"
     )
@@ -138,7 +140,7 @@ def test_case_56_the_providers_headers_stay_there(rig: Rig) -> None:
     assert "openai-organization" not in headers
     assert "access-control-allow-origin" not in headers
     assert headers["x-request-id"] == "mine-1"
-    assert headers["x-switchgear-provider"] == slot.name
+    assert headers["x-switchgear-provider"] == provider_of(slot)
 
 
 def test_a_cookie_of_the_provider_is_never_sent_back(rig: Rig) -> None:

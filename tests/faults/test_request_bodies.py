@@ -11,7 +11,7 @@ import pytest
 from tests.harness import actions as act
 from tests.harness.client import Response
 from tests.harness.gateway import KEY, chat_body
-from tests.harness.rig import Rig, model_of
+from tests.harness.rig import Rig, credential_of
 from tests.harness.upstream import Slot, Upstream
 
 CHAT = "/v1/chat/completions"
@@ -79,12 +79,14 @@ def test_case_17_brackets_in_texts_are_no_depth(rig: Rig, slot: Slot) -> None:
     assert slot.last.json["messages"][0]["content"] == prompt
 
 
-@pytest.mark.parametrize("value", ["1" * 5_000, "1e999", "-1e999", "NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize(
+    "value", ["1" * 5_000, "18446744073709551616", "1e999", "-1e999", "NaN", "Infinity", "-Infinity"]
+)
 def test_case_18_numbers_that_are_none(rig: Rig, slot: Slot, value: str) -> None:
     refused(rig, f'{{"model":"fast",{MESSAGES},"x":{value}}}')
 
 
-@pytest.mark.parametrize("value", ["18446744073686646784", "18446744073709551616", "-1", "0", "1.5", "true", '"5"'])
+@pytest.mark.parametrize("value", ["18446744073686646784", "-1", "0", "1.5", "true", '"5"'])
 @pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
 def test_case_18_max_tokens(rig: Rig, slot: Slot, field: str, value: str) -> None:
     assert refused(rig, f'{{"model":"fast",{MESSAGES},"{field}":{value}}}')["param"] == field
@@ -97,7 +99,18 @@ def test_case_18_n(rig: Rig, slot: Slot, value: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["[]", '"text"', "null", "7", "true", "", "   ", "{", f'{{"model":"fast",{MESSAGES}}} x', f'{{"model":"fast",{MESSAGES},}}'],
+    [
+        "[]",
+        '"text"',
+        "null",
+        "7",
+        "true",
+        "",
+        "   ",
+        "{",
+        f'{{"model":"fast",{MESSAGES}}} x',
+        f'{{"model":"fast",{MESSAGES},}}',
+    ],
 )
 def test_case_21_other_shapes(rig: Rig, slot: Slot, body: str) -> None:
     refused(rig, body)
@@ -123,7 +136,8 @@ def test_case_21_a_lone_surrogate_never_breaks_the_gateway(rig: Rig, slot: Slot)
 
 
 @pytest.mark.parametrize(
-    "kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "application/xml"]
+    "kind",
+    ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", "application/xml"],
 )
 def test_case_21_other_content_types(rig: Rig, slot: Slot, kind: str) -> None:
     response = rig.gateway.post(CHAT, chat_body("fast"), headers={"content-type": kind})
@@ -175,7 +189,16 @@ def test_case_22_counts(rig: Rig, slot: Slot, what: str) -> None:
     refused(rig, many(what))
 
 
-ROUTING = ["api_base", "base_url", "api_key", "fallbacks", "model_list", "extra_headers", "custom_llm_provider", "litellm_params"]
+ROUTING = [
+    "api_base",
+    "base_url",
+    "api_key",
+    "fallbacks",
+    "model_list",
+    "extra_headers",
+    "custom_llm_provider",
+    "litellm_params",
+]
 
 
 @pytest.fixture(scope="module")
@@ -191,20 +214,24 @@ def test_case_23_routing_fields_are_refused(rig: Rig, slot: Slot, attacker: Upst
 
 
 @pytest.mark.parametrize("field", ROUTING)
-def test_case_23_routing_has_no_effect_deeper_or_elsewhere(
+def test_case_23_routing_fields_are_refused_deeper_down(
     rig: Rig, slot: Slot, attacker: Upstream, field: str
 ) -> None:
-    hostile = {field: attacker.url}
-    body = json.dumps(chat_body("fast", metadata=hostile)).encode()
-    response = rig.gateway.post(
-        f"{CHAT}?{field}={attacker.url}", body, headers={field.replace("_", "-"): attacker.url, field: attacker.url}
-    )
+    for place in ("metadata", "extra_body"):
+        assert refused(rig, json.dumps(chat_body("fast", **{place: {field: attacker.url}})))["param"]
+
+
+@pytest.mark.parametrize("field", ROUTING)
+def test_case_23_routing_in_headers_and_query_has_no_effect(
+    rig: Rig, slot: Slot, attacker: Upstream, field: str
+) -> None:
+    headers = {field: attacker.url, f"x-switchgear-{field.replace('_', '-')}": attacker.url}
+    response = rig.gateway.post(f"{CHAT}?{field}={attacker.url}", chat_body("fast"), headers=headers)
     assert response.status == 200
     assert response.headers["x-switchgear-provider"] == "fastone"
-    sent = slot.last
-    assert sent.header("authorization") == "Bearer cred-canary-fastone-0123456789"
-    assert attacker.url not in repr(sent.headers)
-    assert sent.path == CHAT
+    assert slot.last.header("authorization") == f"Bearer {credential_of('fastone')}"
+    assert attacker.url not in repr(slot.last.headers)
+    assert slot.last.path == CHAT
 
 
 def test_case_17_deep_bodies_are_refused_quickly(rig: Rig, slot: Slot) -> None:

@@ -72,7 +72,9 @@ def test_case_27_non_ascii(rig: Rig, value: bytes) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "sk-"])
-@pytest.mark.parametrize("attack", ["' OR 1=1--", "'; select pg_sleep(5)--", '" OR ""="', "%", "sk-%", "\\' OR 1=1 #"])
+@pytest.mark.parametrize(
+    "attack", ["' OR 1=1--", "'; select pg_sleep(5)--", '" OR ""="', "%", "sk-%", "\\' OR 1=1 #"]
+)
 def test_case_28_sql(rig: Rig, prefix: str, attack: str) -> None:
     started = time.perf_counter()
     assert_unauthorized(with_headers(rig, f"authorization: Bearer {prefix}{attack}\r\n".encode()))
@@ -113,7 +115,18 @@ def test_case_34_a_key_limited_to_a_model(rig: Rig) -> None:
     assert rig.gateway.post(CHAT, chat_body("fast"), key=LIMITED_KEY).status == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/models", "/v1/models/fast", CHAT, "/chat/completions", "/v1/embeddings", "/v1/completions"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/models",
+        "/models",
+        "/v1/models/fast",
+        CHAT,
+        "/chat/completions",
+        "/v1/embeddings",
+        "/v1/completions",
+    ],
+)
 def test_every_route_needs_a_key(rig: Rig, path: str) -> None:
     method = "GET" if "models" in path else "POST"
     body = b"{}" if method == "POST" else b""

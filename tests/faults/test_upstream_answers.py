@@ -10,10 +10,8 @@ import pytest
 from tests.harness import actions as act
 from tests.harness.client import Response
 from tests.harness.lanes import ANSWER
-from tests.harness.rig import Pair, Rig, model_of
+from tests.harness.rig import Pair, Rig, credential_of, model_of, provider_of
 from tests.harness.upstream import Action, Slot, Upstream
-
-CREDENTIAL = "cred-canary-{}-0123456789"
 
 
 def failed(rig: Rig, slot: Slot, action: Action, status: int, code: str, **recorded: Any) -> Response:
@@ -26,7 +24,7 @@ def failed(rig: Rig, slot: Slot, action: Action, status: int, code: str, **recor
         response.request_id,
         status=status,
         error_type=code,
-        provider=slot.name,
+        provider=provider_of(slot),
         **{"attempts": 1, "fallback": False, "stream": False, "outcome": "upstream_error", **recorded},
     )
     return response
@@ -39,7 +37,7 @@ def rescued(rig: Rig, pair: Pair, action: Action) -> Response:
     response = rig.gateway.chat(pair.model)
     assert response.status == 200, response
     assert response.json["choices"][0]["message"]["content"] == ANSWER
-    assert response.headers["x-switchgear-provider"] == pair.second.name
+    assert response.headers["x-switchgear-provider"] == provider_of(pair.second)
     assert response.headers["x-switchgear-attempts"] == "2"
     line = rig.gateway.record(
         response.request_id,
@@ -47,12 +45,12 @@ def rescued(rig: Rig, pair: Pair, action: Action) -> Response:
         status=200,
         attempts=2,
         fallback=True,
-        provider=pair.second.name,
+        provider=provider_of(pair.second),
         usage_source="provider",
         input_tokens=24,
         output_tokens=8,
     )
-    assert [attempt["provider"] for attempt in line["tries"]] == [pair.first.name, pair.second.name]
+    assert [attempt["provider"] for attempt in line["tries"]] == ["paira", "pairb"]
     return response
 
 
@@ -64,7 +62,7 @@ def test_case_55_redirects_are_not_followed(rig: Rig, status: int) -> None:
 
 
 def test_case_59_connection_refused_and_the_fallback_is_healthy(rig: Rig) -> None:
-    slot = rig.upstream.slot("afterrefused")
+    slot = rig.upstream.slot("rescuer")
     slot.script(act.golden_reply("openai/chat_response.json"))
     response = rig.gateway.chat("refused-then-ok")
     assert response.status == 200
@@ -77,7 +75,7 @@ def test_case_59_connection_refused_and_the_fallback_is_healthy(rig: Rig) -> Non
 
 
 def test_case_59_connection_refused_and_no_fallback(rig: Rig) -> None:
-    response = rig.gateway.chat("refused/model")
+    response = rig.gateway.chat("refused/any")
     assert (response.status, response.error["code"]) == (502, "upstream_unreachable")
     rig.gateway.record(response.request_id, outcome="upstream_error", status=502, usage_source="none")
 
@@ -98,7 +96,9 @@ def test_case_61_stops_in_the_middle(rig: Rig) -> None:
     failed(rig, slot, [act.head(200, headers), act.send(body[:50]), act.hang], 504, "upstream_timeout")
 
 
-@pytest.mark.parametrize("first", [[act.reset], [act.close], act.short_of_length()], ids=["RST", "FIN", "cut"])
+@pytest.mark.parametrize(
+    "first", [[act.reset], [act.close], act.short_of_length()], ids=["RST", "FIN", "cut"]
+)
 def test_the_connection_breaks(rig: Rig, first: Action) -> None:
     failed_ = rig.plain()
     failed_.script(first)
@@ -110,7 +110,7 @@ def test_the_connection_breaks(rig: Rig, first: Action) -> None:
 @pytest.mark.parametrize("status", [401, 403])
 def test_case_64_our_credential_is_refused(rig: Rig, status: int) -> None:
     slot = rig.exact()
-    secret = CREDENTIAL.format(slot.name)
+    secret = credential_of(provider_of(slot))
     telling = act.error_reply(status, f"Incorrect API key provided: {secret}", "invalid_api_key")
     response = failed(rig, slot, telling, 502, "upstream_auth_error", usage_source="none")
     assert "Incorrect API key" not in response.error["message"]
@@ -135,7 +135,7 @@ def test_case_65_the_clients_own_mistake(rig: Rig, status: int) -> None:
 
 def test_case_65_the_providers_message_is_redacted(rig: Rig) -> None:
     slot = rig.exact()
-    secret = CREDENTIAL.format(slot.name)
+    secret = credential_of(provider_of(slot))
     slot.script(act.error_reply(400, f"bad value; you sent authorization: Bearer {secret}", "invalid_value"))
     response = rig.gateway.chat(model_of(slot))
     assert response.status == 400
@@ -183,7 +183,9 @@ def test_case_66_the_fallback_answers(rig: Rig, name: str) -> None:
 
 
 def test_case_66_an_error_under_200(rig: Rig) -> None:
-    error = act.json_reply({"error": {"message": "oops", "type": "server_error", "param": None, "code": None}})
+    error = act.json_reply(
+        {"error": {"message": "oops", "type": "server_error", "param": None, "code": None}}
+    )
     slot = rig.exact()
     slot.script(error)
     response = rig.gateway.chat(model_of(slot))
@@ -231,13 +233,39 @@ def test_case_68_a_bomb_is_not_inflated(rig: Rig) -> None:
     assert rig.gateway.resident_bytes() - before < 32 << 20
 
 
-def test_case_68_headers_without_end(rig: Rig) -> None:
+BAD_HTTP: dict[str, bytes] = {
+    "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    "no status": b"HTTP/1.1\r\n\r\n",
+    "strange status": b"HTTP/1.1 999999 OK\r\ncontent-length: 2\r\n\r\n{}",
+    "header without colon": b"HTTP/1.1 200 OK\r\nhello there\r\ncontent-length: 2\r\n\r\n{}",
+    "NUL in a header": b"HTTP/1.1 200 OK\r\nx: a\x00b\r\ncontent-length: 2\r\n\r\n{}",
+    "length is no number": b"HTTP/1.1 200 OK\r\ncontent-length: two\r\n\r\n{}",
+    "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}",
+    "bad chunk": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n",
+    "long header": b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\ncontent-length: 2\r\n\r\n{}",
+    "header without end": b"HTTP/1.1 200 OK\r\nx: " + b"a" * 10_000_000,
+    "200,000 headers": b"HTTP/1.1 200 OK\r\n"
+    + b"".join(b"x-%d: 1\r\n" % n for n in range(200_000))
+    + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("name", BAD_HTTP)
+def test_case_68_what_is_no_http(rig: Rig, name: str, stream: bool) -> None:
+    """Whatever bytes come back, the fault is the provider's, never a 500 of ours."""
     slot = rig.exact()
-    many = b"".join(b"x-%d: 1\r\n" % n for n in range(200_000))
-    slot.script([act.send(b"HTTP/1.1 200 OK\r\n" + many + b"\r\n")])
+    slot.script([act.send(BAD_HTTP[name]), act.hang])
     before = rig.gateway.resident_bytes()
-    response = rig.gateway.chat(model_of(slot))
-    assert response.status in {502, 504}
+    response = rig.gateway.chat(model_of(slot), stream=stream)
+    assert response.status in {502, 504}, response
+    assert response.error["code"] in {
+        "upstream_invalid_response",
+        "upstream_response_too_large",
+        "upstream_disconnected",
+        "upstream_timeout",
+    }
+    rig.gateway.record(response.request_id, outcome="upstream_error", attempts=1)
     assert rig.gateway.resident_bytes() - before < 64 << 20
 
 
@@ -251,7 +279,7 @@ def test_case_68_an_error_body_without_end(rig: Rig) -> None:
 
 @pytest.mark.parametrize("cut", [act.close, act.reset], ids=["FIN", "RST"])
 def test_a_kept_connection_that_was_closed_is_not_an_error(rig: Rig, cut: Any) -> None:
-    slot = rig.exact()
+    slot = rig.upstream.slot(f"closer-{cut.__name__}")
     answer = act.golden_reply("openai/chat_response.json")
     slot.script([*answer, cut], answer)
     assert rig.gateway.chat(model_of(slot)).status == 200
@@ -260,7 +288,7 @@ def test_a_kept_connection_that_was_closed_is_not_an_error(rig: Rig, cut: Any) -
 
 
 def test_connections_are_kept(rig: Rig) -> None:
-    slot = rig.exact()
+    slot = rig.upstream.slot("keeper")
     slot.script(act.golden_reply("openai/chat_response.json"))
     for _ in range(3):
         assert rig.gateway.chat(model_of(slot)).status == 200

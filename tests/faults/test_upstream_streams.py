@@ -9,8 +9,9 @@ import pytest
 
 from tests.harness import actions as act
 from tests.harness.client import Response
+from tests.harness.gateway import KEY, chat_body
 from tests.harness.lanes import ANSWER, LANES, Lane
-from tests.harness.rig import Rig, model_of
+from tests.harness.rig import Rig, model_of, provider_of
 from tests.harness.streams import Streamed, stream_chat
 from tests.harness.upstream import Action, Slot
 
@@ -28,7 +29,8 @@ def refused(rig: Rig, slot: Slot, action: Action, status: int, code: str, **reco
     response = rig.gateway.chat(model_of(slot), stream=True)
     assert (response.status, response.error["code"]) == (status, code), response
     rig.gateway.record(
-        response.request_id, **{"status": status, "error_type": code, "stream": True, "attempts": 1, **recorded}
+        response.request_id,
+        **{"status": status, "error_type": code, "stream": True, "attempts": 1, **recorded},
     )
     return response
 
@@ -41,14 +43,14 @@ def rescued(rig: Rig, action: Action) -> None:
     streamed = stream_chat(rig.gateway, pair.model)
     assert (streamed.text, streamed.done) == (ANSWER, True)
     assert streamed.headers["x-switchgear-attempts"] == "2"
-    assert streamed.headers["x-switchgear-provider"] == pair.second.name
+    assert streamed.headers["x-switchgear-provider"] == provider_of(pair.second)
     rig.gateway.record(
         streamed.request_id,
         outcome="success",
         attempts=2,
         fallback=True,
         stream=True,
-        provider=pair.second.name,
+        provider=provider_of(pair.second),
         input_tokens=24,
         output_tokens=8,
         usage_source="provider",
@@ -101,7 +103,7 @@ def test_case_71_anthropic_pings_do_not_count_as_content(rig: Rig) -> None:
     slot = rig.anthropic()
     slot.script(act.stream_of([start], [act.hang]))
     with rig.gateway.client() as client:
-        client.post("/v1/chat/completions", {"model": model_of(slot), "messages": [{"role": "user", "content": "x"}], "stream": True}, "sk-test-app-0123456789abcdef")
+        client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
         client.read_head()
         body = client.read_body()
     # Whether the role alone commits the answer is the dialect's choice; either way the client learns of the timeout.
@@ -185,7 +187,7 @@ def test_case_74_cut_off_inside_an_event(rig: Rig, cut: str) -> None:
     slot = rig.plain()
     slot.script(act.golden_stream(TEXT, ending, first=4))
     with rig.gateway.client() as client:
-        client.post("/v1/chat/completions", {"model": model_of(slot), "messages": [{"role": "user", "content": "x"}], "stream": True}, "sk-test-app-0123456789abcdef")
+        client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
         client.read_head()
         events = client.events()
         seen = [next(events)]
@@ -202,6 +204,23 @@ def test_case_74_cut_off_before_the_first_event(rig: Rig, cut: str) -> None:
     rescued(rig, act.stream_of([], CUTS[cut]))
 
 
+@pytest.mark.parametrize("framing", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdefgh\r\n", b"ffffffffffffffffff\r\n"])
+def test_case_74_the_framing_breaks_midway(rig: Rig, framing: bytes) -> None:
+    gate = act.Gate()
+    slot = rig.plain()
+    slot.script(act.golden_stream(TEXT, [act.wait_for(gate), act.send(framing), act.hang], first=4))
+    with rig.gateway.client() as client:
+        client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
+        client.read_head()
+        events = client.events()
+        seen = [next(events)]
+        gate.open()
+        seen += events
+    streamed = Streamed(200, client.headers, seen)
+    assert streamed.error["code"] in {"upstream_disconnected", "upstream_invalid_response"}
+    assert streamed.finish_reasons == []
+
+
 @pytest.mark.parametrize("ending", ["EOF", "FIN"])
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "plain"])
 def test_case_75_eof_after_finish_reason(rig: Rig, exact: bool, ending: str) -> None:
@@ -211,7 +230,9 @@ def test_case_75_eof_after_finish_reason(rig: Rig, exact: bool, ending: str) -> 
     slot.script(act.stream_of(events, CUTS[ending]))
     streamed = stream_chat(rig.gateway, model_of(slot))
     assert (streamed.text, streamed.done, streamed.finish_reasons) == (ANSWER, True, ["stop"])
-    rig.gateway.record(streamed.request_id, outcome="success", status=200, input_tokens=24, usage_source="provider")
+    rig.gateway.record(
+        streamed.request_id, outcome="success", status=200, input_tokens=24, usage_source="provider"
+    )
 
 
 def test_case_75_nothing_comes_after_done(rig: Rig) -> None:
@@ -234,7 +255,9 @@ SYNTAX = {
     "byte order mark": lambda data: b"\xef\xbb\xbf" + data,
     "comments": lambda data: data.replace(b"data: ", b": hello\n:\ndata: "),
     "no space": lambda data: data.replace(b"data: ", b"data:"),
-    "other fields": lambda data: data.replace(b"data: ", b"event: message\nid: 7\nretry: 10\nwhat: ever\ndata: "),
+    "other fields": lambda data: data.replace(
+        b"data: ", b"event: message\nid: 7\nretry: 10\nwhat: ever\ndata: "
+    ),
     "id with NUL": lambda data: data.replace(b"data: ", b"id: a\x00b\ndata: "),
     "two lines": lambda data: data.replace(b',"object"', b',\ndata: "object"'),
     "empty data": lambda data: data.replace(b"\n\n", b"\n\ndata\n\ndata:\n\n", 3),
@@ -244,7 +267,7 @@ SYNTAX = {
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "plain"])
 @pytest.mark.parametrize("name", SYNTAX)
 def test_case_77_the_syntax_of_event_streams(rig: Rig, name: str, exact: bool) -> None:
-    slot = rig.upstream.slot("exact0" if exact else "plain0")
+    slot = rig.exact() if exact else rig.plain()
     slot.script(act.stream_of([SYNTAX[name](act.golden(TEXT))]))
     streamed = stream_chat(rig.gateway, model_of(slot))
     assert (streamed.text, streamed.done, streamed.finish_reasons) == (ANSWER, True, ["stop"])

@@ -71,6 +71,11 @@ async def hang(exchange: Exchange) -> None:
     await exchange.until(asyncio.Event().wait())
 
 
+async def small_buffers(exchange: Exchange) -> None:
+    """Hold little on this side from here on, so that what is sent is what the peer has taken."""
+    exchange.connection.small_buffers()
+
+
 async def reset(exchange: Exchange) -> None:
     """Send RST."""
     exchange.connection.reset()
@@ -82,10 +87,9 @@ async def close(exchange: Exchange) -> None:
 
 
 def flood(block: bytes, total: int) -> Step:
-    """Write at least `total` bytes in chunks as fast as the peer takes them, with small buffers on this side."""
+    """Write at least `total` bytes in chunks as fast as the peer takes them."""
 
     async def step(exchange: Exchange) -> None:
-        exchange.connection.small_buffers()
         framed = b"%x\r\n%b\r\n" % (len(block), block)
         for _ in range(-(-total // len(block))):
             await exchange.write(framed)
@@ -202,5 +206,3 @@ def gzip_reply(body: bytes) -> Action:
 def and_close(action: Action) -> Action:
     """Answer, then close the keep-alive connection without having said so."""
     return [*action, close]
-
-

@@ -107,7 +107,9 @@ class Client:
         assert len(pairs) == len(self.headers), f"a header is there twice: {pairs}"
         if 100 <= self.status < 200:
             return self.read_head()
-        self._body = self._chunks() if "chunked" in self.headers.get("transfer-encoding", "") else self._plain()
+        self._body = (
+            self._chunks() if "chunked" in self.headers.get("transfer-encoding", "") else self._plain()
+        )
         return self.status
 
     def read(self) -> Response:

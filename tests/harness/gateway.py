@@ -96,9 +96,9 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError(f"the gateway did not stop on SIGTERM:\n{self.output}") from None
+            raise AssertionError(f"the gateway did not stop on SIGTERM:\n{self.complaints}") from None
         self.assert_no_secrets()
-        assert "Traceback (most recent call last)" not in self.output, self.output
+        assert "Traceback (most recent call last)" not in self.output, self.complaints
         return status
 
     def assert_no_secrets(self) -> None:
@@ -111,6 +111,12 @@ class Gateway:
     def output(self) -> str:
         """All that the process has written so far, to stdout and stderr."""
         return "".join(self._file(name).read_text(errors="replace") for name in ("stdout", "stderr"))
+
+    @property
+    def complaints(self) -> str:
+        """The end of what the process has written besides the lines of its calls."""
+        lines = self.output.splitlines()
+        return "\n".join(line for line in lines if '"event":"call"' not in line)[-6000:]
 
     # Calls
 
@@ -205,8 +211,10 @@ class Gateway:
         """Look until there is something to see, and give it. Fails at once if the process has ended."""
         deadline = time.monotonic() + within
         while not (seen := look()):
-            assert self.process.poll() is None, f"the gateway ended while waiting for {what}:\n{self.output}"
-            assert time.monotonic() < deadline, f"no {what} within {within} s:\n{self.output[-4000:]}"
+            assert self.process.poll() is None, (
+                f"the gateway ended while waiting for {what}:\n{self.complaints}"
+            )
+            assert time.monotonic() < deadline, f"no {what} within {within} s:\n{self.complaints}"
             time.sleep(0.02)
         return seen
 

@@ -13,12 +13,25 @@ from tests.harness.gateway import KEY, LIMITED_KEY, Gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Slot, Upstream
 
-MODEL = "gpt-4.1-nano"
-CLAUDE = "claude-haiku-4-5"
 TIMEOUTS = {"connect": "1s", "first_event": "600ms", "idle": "600ms", "response": "600ms"}
+PAIRS = 100
+"""How many models with a fallback one gateway has."""
 
-COUNTS = {"exact": 70, "plain": 20, "ant": 16, "pair": 40}
-"""How many slots of each kind one gateway has."""
+KINDS: dict[str, dict[str, Any]] = {
+    "exact": {"exact": True},
+    "plain": {},
+    "ant": {"dialect": "anthropic"},
+    "paira": {"exact": True},
+    "pairb": {"exact": True},
+    "fastone": {"exact": True},
+    "rescuer": {"exact": True},
+    "keeper": {"exact": True},
+    "closer": {"exact": True},
+    "roomy": {"exact": True, "timeouts": {"response": "20s", "first_event": "20s"}},
+    # Nobody listens on the discard port of a test machine's loopback.
+    "refused": {"base_url": "http://127.0.0.1:9/v1"},
+}
+"""The providers of the common gateway. A slot is a model of one of them."""
 
 
 @dataclass(frozen=True)
@@ -36,45 +49,53 @@ class Rig:
     def __init__(self, gateway: Gateway, upstream: Upstream) -> None:
         self.gateway = gateway
         self.upstream = upstream
-        self._next = {kind: itertools.count() for kind in COUNTS}
+        self._numbers = itertools.count()
+        self._pairs = iter(range(PAIRS))
 
     def exact(self) -> Slot:
-        """A provider that speaks clean OpenAI, passed through."""
+        """A model of a provider that speaks clean OpenAI, passed through."""
         return self._slot("exact")
 
     def plain(self) -> Slot:
-        """A provider that speaks OpenAI, read and rewritten."""
+        """A model of a provider that speaks OpenAI, read and rewritten."""
         return self._slot("plain")
 
     def anthropic(self) -> Slot:
-        """A provider that speaks Anthropic's dialect."""
+        """A model of a provider that speaks Anthropic's dialect."""
         return self._slot("ant")
 
     def pair(self) -> Pair:
         """A model with a fallback."""
-        name = self._name("pair")
-        return Pair(name, self.upstream.slot(f"{name}-a"), self.upstream.slot(f"{name}-b"))
+        number = next(self._pairs)
+        return Pair(
+            f"pair-{number}", *(self.upstream.slot(f"{kind}-{number}") for kind in ("paira", "pairb"))
+        )
 
     def _slot(self, kind: str) -> Slot:
-        return self.upstream.slot(self._name(kind))
+        return self.upstream.slot(f"{kind}-{next(self._numbers)}")
 
-    def _name(self, kind: str) -> str:
-        number = next(self._next[kind])
-        assert number < COUNTS[kind], f"no {kind} slot is left: raise COUNTS"
-        return f"{kind}{number}"
+
+def provider_of(slot: Slot) -> str:
+    """Give the provider whose model a slot is: the part of its name before the first dash."""
+    return slot.name.partition("-")[0]
 
 
 def model_of(slot: Slot) -> str:
     """Give the name under which clients ask for a slot."""
-    return f"{slot.name}/{CLAUDE if slot.name.startswith('ant') else MODEL}"
+    return f"{provider_of(slot)}/{slot.name}"
+
+
+def credential_of(name: str) -> str:
+    """Give the credential of a provider."""
+    return f"cred-canary-{name}-0123456789"
 
 
 def provider(upstream: Upstream, name: str, **settings: Any) -> dict[str, Any]:
-    """Give the configuration of a provider that a slot plays."""
+    """Give the configuration of a provider that the upstream plays."""
     anthropic = settings.get("dialect") == "anthropic"
     return {
-        "base_url": f"{upstream.url}/{name}" + ("" if anthropic else "/v1"),
-        "keys": [f"cred-canary-{name}-0123456789"],
+        "base_url": upstream.url + ("" if anthropic else "/v1"),
+        "keys": [credential_of(name)],
         "allow_private": True,
         "timeouts": TIMEOUTS,
         **settings,
@@ -94,23 +115,10 @@ def config_for(providers: Mapping[str, Any], models: Mapping[str, Any], **sectio
 
 
 def rig_config(upstream: Upstream) -> dict[str, Any]:
-    """Give the configuration with all slots."""
-    kinds: dict[str, dict[str, Any]] = {
-        "exact": {"exact": True},
-        "plain": {},
-        "ant": {"dialect": "anthropic"},
-    }
-    named = [(f"{kind}{n}", extra) for kind, extra in kinds.items() for n in range(COUNTS[kind])]
-    pairs = [f"pair{n}" for n in range(COUNTS["pair"])]
-    named += [(f"{pair}-{side}", {"exact": True}) for pair in pairs for side in "ab"]
-    providers = {name: provider(upstream, name, **extra) for name, extra in named}
-    models = {pair: [f"{pair}-a/{MODEL}", f"{pair}-b/{MODEL}"] for pair in pairs}
-    providers["roomy"] = provider(upstream, "roomy", exact=True, timeouts={"response": "20s", "first_event": "20s"})
-    providers["fastone"] = provider(upstream, "fastone", exact=True)
-    providers["afterrefused"] = provider(upstream, "afterrefused", exact=True)
-    # Nobody listens on the discard port of a test machine's loopback.
-    providers["refused"] = {**provider(upstream, "refused"), "base_url": "http://127.0.0.1:9/v1"}
-    models |= {"fast": [f"fastone/{MODEL}"], "refused-then-ok": ["refused/model", f"afterrefused/{MODEL}"]}
+    """Give the common configuration."""
+    providers = {name: provider(upstream, name, **settings) for name, settings in KINDS.items()}
+    pairs = {f"pair-{n}": [f"paira/paira-{n}", f"pairb/pairb-{n}"] for n in range(PAIRS)}
+    models = {"fast": ["fastone/fastone"], "refused-then-ok": ["refused/any", "rescuer/rescuer"], **pairs}
     return config_for({**providers, "echo": {}}, models)
 
 
@@ -122,7 +130,9 @@ def start_rig(directory: Path, secrets: Secrets) -> Iterator[Rig]:
 
 
 @contextmanager
-def start_gateway(directory: Path, secrets: Secrets, config: Mapping[str, Any], **options: Any) -> Iterator[Gateway]:
+def start_gateway(
+    directory: Path, secrets: Secrets, config: Mapping[str, Any], **options: Any
+) -> Iterator[Gateway]:
     """Start a gateway with a configuration of the test's own."""
     directory.mkdir(parents=True, exist_ok=True)
     with Gateway(config, directory, secrets, **options) as gateway:

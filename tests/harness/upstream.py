@@ -1,7 +1,7 @@
 """A scriptable provider on loopback: raw HTTP/1.1 in its own thread, with exact control of every byte and fault.
 
-The first segment of a request's path names a *slot*. Each test takes slots of its own, so that one
-gateway and one upstream serve many tests without one test's faults opening another's breaker.
+The model that a request asks for names a *slot*. Each test takes slots of its own, so that one
+gateway and one upstream serve many tests that know nothing of each other.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ PATIENCE = 10.0
 class Received:
     """One request as it arrived, and what became of its answer. Times are `time.monotonic()`."""
 
-    slot: str
     method: str
     path: str
     headers: list[tuple[str, str]]
@@ -84,7 +83,7 @@ Action: TypeAlias = Sequence[Step]
 
 
 class Slot:
-    """One provider's face of the upstream: its script, and the requests that it has seen."""
+    """One model of the upstream: its script, and the requests that it has seen."""
 
     def __init__(self, name: str, news: threading.Condition) -> None:
         self.name = name
@@ -222,10 +221,9 @@ class Upstream:
     async def _exchange(self, connection: Connection) -> None:
         method, target, headers = await connection.read_head()
         at = time.monotonic()
-        name, _, path = target.removeprefix("/").partition("/")
-        received = Received(name, method, f"/{path}", headers, connection.id, at)
+        received = Received(method, target, headers, connection.id, at)
         received.body = await connection.read_body(headers)
-        slot = self.slot(name)
+        slot = self.slot(received.json["model"])
         action = slot.action(received)
         with self.news:
             slot.requests.append(received)

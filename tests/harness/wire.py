@@ -20,9 +20,7 @@ class PeerLeft(Exception):
 class Connection(asyncio.Protocol):
     """Bytes in and out. What the peer sends while an answer is under way stays in the buffer."""
 
-    def __init__(
-        self, connected: Callable[[Connection], None], left: Callable[[Connection], None]
-    ) -> None:
+    def __init__(self, connected: Callable[[Connection], None], left: Callable[[Connection], None]) -> None:
         self.id = -1
         self.left_at: float | None = None
         """`time.monotonic()` of the peer's FIN or RST."""

@@ -322,22 +322,20 @@ JSON = st.recursive(
 )
 FIELDS = sorted(
     {*REFUSED, "messages", "tools", "functions", "tool_choice", "function_call", "response_format"}
-    | set(
-        [
-            "stop",
-            "temperature",
-            "top_p",
-            "reasoning_effort",
-            "user",
-            "safety_identifier",
-            "stream",
-            "max_tokens",
-            "thinking",
-            "output_config",
-            "system",
-            "parallel_tool_calls",
-        ]
-    )
+    | {
+        "stop",
+        "temperature",
+        "top_p",
+        "reasoning_effort",
+        "user",
+        "safety_identifier",
+        "stream",
+        "max_tokens",
+        "thinking",
+        "output_config",
+        "system",
+        "parallel_tool_calls",
+    }
 )
 
 

@@ -1,0 +1,8 @@
+"""`switchgear doctor`: what in the surroundings keeps the gateway from running well, and what to do.
+
+finding              one line of the report
+machine              Python, open files, clock, variables
+contents, storage    the database, its folder, the disk, the spool
+listening            the address, and who may reach it
+examination          all of them, and the report
+"""

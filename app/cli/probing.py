@@ -1,0 +1,125 @@
+"""`switchgear providers test`: one small request to a provider, by the way that calls take."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import typer
+
+from app.cli.options import fail
+from app.config.activation import ActiveProvider
+from app.config.loader import Loaded
+from app.config.problems import did_you_mean
+from app.gateway.transports import http_transport
+from app.gateway.upstream import Upstream
+from providers import errors
+from providers.probe import probe_request
+from providers.registry import adapter_for
+from providers.types import Head, HttpRequest, Operation, Target
+
+WITHIN = 15.0
+"""Seconds for the whole exchange. A list of models takes the slowest vendors two."""
+
+
+class Verdict(NamedTuple):
+    """What a test has shown, in words without anything that the provider said."""
+
+    works: bool
+    text: str
+
+
+_FAILURES: tuple[tuple[type[errors.UpstreamError], str], ...] = (
+    # The first class that fits wins. A provider's own words are not repeated: they may show parts of the credential.
+    (errors.CredentialRejected, "refused the credential: give it another one"),
+    (errors.QuotaExhausted, "takes the credential, and its account is out of money or quota"),
+    (errors.RateLimited, "is limiting this credential's requests: try again later"),
+    (errors.Unreachable, "unreachable: check base_url, the name's address and the network"),
+    (errors.ModelNotFound, "answers, and has no list of models there: check base_url"),
+    (errors.Redirected, "redirects, which is never followed: check base_url"),
+    (errors.UpstreamTimeout, "did not answer in time"),
+    (errors.MalformedResponse, "answers with something else than a list of models: check base_url"),
+    (errors.UpstreamError, "failed"),
+)
+
+
+def probe(loaded: Loaded, name: str) -> None:
+    """Print what a provider answers to a request for its models; ends with 1 unless it answers well."""
+    provider = next((each for each in loaded.providers if each.name == name), None)
+    if provider is None:
+        names = [each.name for each in loaded.providers]
+        hint = did_you_mean(name, names) or f"on are {', '.join(names)}; `switchgear providers` says why"
+        fail(f"no provider `{name}` is on; {hint}")
+    verdict = asyncio.run(verdict_on(provider))
+    if not verdict.works:
+        fail(f"{name} {verdict.text}")
+    typer.echo(f"{name} {verdict.text}")
+
+
+async def verdict_on(provider: ActiveProvider) -> Verdict:
+    """Ask the provider for its models. Total."""
+    request = probe_request(_target(provider))
+    if request is None or provider.transport != "http":
+        return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
+    upstream = Upstream(
+        http_transport(allow_private=provider.allow_private), connect=provider.timeouts.connect
+    )
+    begin = time.monotonic()
+    try:
+        async with asyncio.timeout(WITHIN):
+            text = await _ask(upstream, request, provider)
+    except TimeoutError:
+        return Verdict(works=False, text=f"did not answer within {WITHIN:g} s")
+    except errors.UpstreamError as error:
+        status = f" (HTTP {error.status})" if error.status else ""
+        return Verdict(works=False, text=f"{_words(error)}{status}; {_elapsed(begin)}")
+    finally:
+        await upstream.close()
+    return Verdict(works=True, text=f"ok: {text}; {_elapsed(begin)}")
+
+
+async def _ask(upstream: Upstream, request: HttpRequest, provider: ActiveProvider) -> str:
+    async with await upstream.send(request) as answer:
+        body = await answer.read()
+        if not 200 <= answer.head.status < 300:
+            raise _error(provider, answer.head, body)
+        return f"{_count(body)} models"
+
+
+def _error(provider: ActiveProvider, head: Head, body: bytes) -> errors.UpstreamError:
+    adapter = next(filter(None, (adapter_for(provider.dialect, operation) for operation in Operation)))
+    return adapter.parse_error(head, body, time.time())
+
+
+def _count(body: bytes) -> int:
+    try:
+        listed = msgspec.json.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise errors.MalformedResponse("no JSON") from error
+    # Together gives the list itself, others OpenAI's object around it.
+    models = listed.get("data") if isinstance(listed, Mapping) else listed
+    if not isinstance(models, list):
+        raise errors.MalformedResponse("no list")
+    return len(models)
+
+
+def _words(error: errors.UpstreamError) -> str:
+    return next(words for kind, words in _FAILURES if isinstance(error, kind))
+
+
+def _elapsed(begin: float) -> str:
+    return f"{(time.monotonic() - begin) * 1000:.0f} ms"
+
+
+def _target(provider: ActiveProvider) -> Target:
+    return Target(
+        provider=provider.name,
+        dialect=provider.dialect,
+        base_url=provider.base_url,
+        model="",
+        credential=provider.credential,
+        headers=provider.headers,
+    )

@@ -1,0 +1,120 @@
+"""`switchgear usage`: what the calls in the database have used, summed or one by one."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
+
+import msgspec
+import typer
+
+from app.cli.database import database_of, exists
+from app.cli.output import print_table
+from app.cli.times import read_time
+from app.store.calls import CallFilter, CallStore, CallSum, Dimension
+from app.telemetry.record import CallRecord
+from app.usage.report import UNKNOWN, usage_csv, usage_json, usage_table
+
+_DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+_SUMS: Mapping[str, Callable[[Sequence[CallSum]], str]] = {
+    "table": usage_table,
+    "csv": usage_csv,
+    "json": usage_json,
+}
+_COLUMNS = (
+    *("timestamp", "request_id", "key", "model", "provider", "upstream_model", "status", "outcome"),
+    *("input_tokens", "output_tokens", "cost", "duration_ms"),
+)
+_SHOWN = (
+    "timestamp",
+    "key",
+    "model",
+    "provider",
+    "status",
+    "input_tokens",
+    "output_tokens",
+    "cost",
+    "duration_ms",
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def dimensions(by: str) -> list[Dimension]:
+    """Read `key,day`. Raises `typer.BadParameter`."""
+    named = [part.strip() for part in by.split(",")]
+    known: dict[str, Dimension] = {name: name for name in _DIMENSIONS}
+    if unknown := [name for name in named if name not in known]:
+        raise typer.BadParameter(f"`{unknown[0]}` is none of {', '.join(_DIMENSIONS)}", param_hint="--by")
+    return [known[name] for name in dict.fromkeys(named)]
+
+
+def period(since: str | None, until: str | None) -> tuple[float | None, float | None]:
+    """Read the two ends of a time, in Unix seconds. Raises `typer.BadParameter`."""
+    now = time.time()
+    begin = None if since is None else read_time(since, "--since", now, -1)
+    end = None if until is None else read_time(until, "--until", now, -1)
+    if begin is not None and end is not None and begin >= end:
+        raise typer.BadParameter("is not after --since", param_hint="--until")
+    return begin, end
+
+
+def sums(storage: str, by: Sequence[Dimension], where: CallFilter, form: str) -> None:
+    """Print sums. Raises `StoreUnavailable`."""
+    found = asyncio.run(_sums(storage, by, where)) if exists(storage) else []
+    typer.echo(_SUMS[form](found).rstrip("\n"))
+
+
+def calls(storage: str, limit: int, where: CallFilter, form: str) -> None:
+    """Print the newest calls first. Raises `StoreUnavailable`."""
+    _CALLS[form](asyncio.run(_calls(storage, limit, where)) if exists(storage) else [])
+
+
+async def _sums(storage: str, by: Sequence[Dimension], where: CallFilter) -> list[CallSum]:
+    async with database_of(storage) as database:
+        return await CallStore(database).sum_calls(by, where)
+
+
+async def _calls(storage: str, limit: int, where: CallFilter) -> list[CallRecord]:
+    async with database_of(storage) as database:
+        return await CallStore(database).list_calls(limit, where)
+
+
+def _table(found: Sequence[CallRecord]) -> None:
+    if not found:
+        typer.echo("No calls in this time.")
+        return
+    columns = [name.replace("_", " ") for name in _SHOWN]
+    print_table(columns, [[_cell(record, name) or "-" for name in _SHOWN] for record in found])
+
+
+def _csv(found: Sequence[CallRecord]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for record in found:
+        writer.writerow([_inert(_cell(record, name)) for name in _COLUMNS])
+    typer.echo(text.getvalue().rstrip("\n"))
+
+
+def _json(found: Sequence[CallRecord]) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+
+
+_CALLS: Mapping[str, Callable[[Sequence[CallRecord]], None]] = {"table": _table, "csv": _csv, "json": _json}
+
+
+def _cell(record: CallRecord, name: str) -> str:
+    value = getattr(record, name)
+    if name == "cost" and value is None:
+        # What never reached a provider has cost nothing; of the rest nobody knows.
+        return UNKNOWN if record.attempts else ""
+    return "" if value is None else str(value)
+
+
+def _inert(value: str) -> str:
+    # Model names come from clients, and spreadsheets run what looks like a formula.
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

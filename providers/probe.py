@@ -1,0 +1,44 @@
+"""The smallest question that shows whether a provider answers and takes its credential: its list of models.
+
+Wire formats: https://platform.openai.com/docs/api-reference/models/list and
+https://docs.anthropic.com/en/api/models-list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from providers.anthropic.chat import VERSION
+from providers.types import HttpRequest, Secret, Target
+
+Headers = Mapping[str, str]
+
+
+class _Probe(NamedTuple):
+    path: str
+    headers: Headers
+    authorize: Callable[[Secret], Headers]
+
+
+_PROBES: Mapping[str, _Probe] = MappingProxyType(
+    {
+        "openai": _Probe("/models", {}, lambda key: {"authorization": f"Bearer {key.reveal()}"}),
+        "anthropic": _Probe(
+            "/v1/models", {"anthropic-version": VERSION}, lambda key: {"x-api-key": key.reveal()}
+        ),
+    }
+)
+
+
+def probe_request(target: Target) -> HttpRequest | None:
+    """Ask for the list of models; the target's `model` has no part in it. None where the dialect has no such list."""
+    probe = _PROBES.get(target.dialect)
+    if probe is None:
+        return None
+    headers = {"accept": "application/json", "accept-encoding": "identity", **probe.headers}
+    if target.credential:
+        headers |= probe.authorize(target.credential)
+    headers |= {name.lower(): value for name, value in target.headers.items()}
+    return HttpRequest("GET", target.base_url + probe.path, tuple(headers.items()))

@@ -1,0 +1,47 @@
+from collections.abc import Callable
+
+import pytest
+
+from app.telemetry.record import AttemptRecord, CallRecord
+
+
+def _make(id: str, **changes: object) -> CallRecord:
+    fields = {
+        "id": id,
+        "timestamp": "2026-11-20T10:00:00.250000Z",
+        "request_id": f"req-{id}",
+        "key": "ci",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "operation": "chat",
+        "status": 200,
+        "model": "fast",
+        "provider": "acme",
+        "upstream_model": "large",
+        "attempts": 1,
+        "fallback": False,
+        "stream": True,
+        "input_tokens": 10,
+        "output_tokens": 20,
+        "cached_tokens": 4,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 0,
+        "usage_source": "provider",
+        "cost": "0.00123",
+        "ttft_ms": 100.0,
+        "duration_ms": 200.0,
+        "upstream_ms": 190.0,
+        "overhead_ms": 1.0,
+        "outcome": "success",
+        "error_type": None,
+        "tags": {"project": "a"},
+        "tries": [
+            AttemptRecord(provider="acme", model="large", outcome="success", status=200, duration_ms=190.0)
+        ],
+    }
+    return CallRecord(**(fields | changes))
+
+
+@pytest.fixture(scope="session")
+def make_record() -> Callable[..., CallRecord]:
+    return _make
