@@ -25,6 +25,7 @@ from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.models import Config
 from app.config.secret_files import CHECK_EVERY
+from app.errors import GatewayError
 from app.gateway.echo import EchoTransport
 from app.gateway.gateway import Gateway, Line
 from app.gateway.inflight import InFlight
@@ -32,7 +33,7 @@ from app.gateway.router import Router
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from app.store.calls import CallStore
-from app.store.database import Database, sqlite_path
+from app.store.database import Database, StoreUnavailable, sqlite_path
 from app.store.keys import KeyStore
 from app.telemetry.clock import Clock
 from app.telemetry.logging import CallLines
@@ -60,6 +61,8 @@ class Running:
     """What `create_app` has built."""
 
     app: App
+    refused: Callable[[str, GatewayError], None]
+    """Tells of a request that the front door refused."""
     router: Router
     keys: KeyRing
     stored: StoredKeys
@@ -77,14 +80,20 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
     metrics = Metrics(VERSION)
     lines = CallLines(out, level=config.logging.level)
     async with AsyncExitStack() as closing:
-        database = await Database.open(config.storage)
+        database = Database(sqlite_path(config.storage))
         closing.push_async_callback(database.close)
-        ledger = await _open_ledger(database, config, log, closing)
+        ledger = _open_ledger(database, metrics, log, closing)
 
         key_store = KeyStore(database)
         keys = KeyRing(_configured_keys(config), clock.wall)
         stored = StoredKeys(key_store, keys, log)
-        await stored.refresh()
+        try:
+            await stored.refresh()
+        except StoreUnavailable as error:
+            # With keys of the configuration it can serve; records wait in the spool until the store is back.
+            if not keys.has_configured():
+                raise
+            log.error("stored_keys_unavailable", reason=str(error))
         if loaded.secret_files:
             _run_beside(_reread(keys), "configured-keys", closing)
         _run_beside(stored.follow(), "stored-keys", closing)
@@ -105,19 +114,30 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
         pages = PageRooms(
             router, keys, metrics, config.metrics.token, lambda: True, int(clock.wall()), VERSION
         )
-        yield Running(
-            FrontHall(call_endpoints(calls), build_pages(pages), new_id, log), router, keys, stored, key_store
-        )
+
+        def refused(request_id: str, error: GatewayError) -> None:
+            metrics.count_refusal(error.code)
+            log.warning("refused", request_id=request_id, status=error.http_status, code=error.code)
+
+        hall = FrontHall(call_endpoints(calls), build_pages(pages), new_id, log)
+        yield Running(hall, refused, router, keys, stored, key_store)
 
 
-async def _open_ledger(
-    database: Database, config: Config, log: FilteringBoundLogger, closing: AsyncExitStack
+def _open_ledger(
+    database: Database, metrics: Metrics, log: FilteringBoundLogger, closing: AsyncExitStack
 ) -> Ledger:
-    folder = sqlite_path(config.storage).parent / "spool"
+    folder = database.path.parent / "spool"
     spool = Spool(folder, f"{time.time_ns()}-{os.getpid()}-{new_id()[:8]}", log)
     writer = LedgerWriter(CallStore(database), spool, log)
     writer.start()
     closing.push_async_callback(writer.close, LEDGER_FLUSH)
+    metrics.watch_ledger(
+        pending=lambda: spool.pending,
+        lost=lambda: spool.lost,
+        shipped=lambda: writer.shipped,
+        rejected=lambda: writer.rejected,
+        store_up=lambda: not writer.store_is_down,
+    )
     return Ledger(spool, writer.wake)
 
 

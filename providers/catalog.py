@@ -32,6 +32,8 @@ class Provider:
     """Whether its address may be on this machine or in a private network."""
     patterns: tuple[str, ...] = ()
     """Model names it claims, as shell patterns."""
+    example: str = ""
+    """A model to show people what a call looks like."""
     quirks: Quirks = field(default_factory=Quirks)
     rename: Mapping[str, str] = field(default_factory=dict)
     """Request fields it spells otherwise: ours → theirs."""
@@ -50,6 +52,7 @@ _ROWS = (
     Provider(
         name="openai",
         base_url="https://api.openai.com/v1",
+        example="gpt-4o-mini",
         env=("OPENAI_API_KEY",),
         patterns=(
             "gpt-*",
@@ -67,6 +70,7 @@ _ROWS = (
     Provider(
         name="anthropic",
         base_url="https://api.anthropic.com",
+        example="claude-haiku-4-5",
         dialect="anthropic",
         env=("ANTHROPIC_API_KEY",),
         patterns=("claude-*",),
@@ -77,6 +81,7 @@ _ROWS = (
     Provider(
         name="xai",
         base_url="https://api.x.ai/v1",
+        example="grok-4",
         env=("XAI_API_KEY",),
         patterns=("grok-*",),
         quirks=Quirks(reasoning_apart=True),  # completion_tokens are the visible ones
@@ -93,12 +98,14 @@ _ROWS = (
     Provider(
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
+        example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
     ),
     Provider(
         name="mistral",
         base_url="https://api.mistral.ai/v1",
+        example="mistral-small-latest",
         env=("MISTRAL_API_KEY",),
         patterns=(
             "mistral-*",
@@ -129,6 +136,7 @@ _ROWS = (
     Provider(
         name="groq",
         base_url="https://api.groq.com/openai/v1",
+        example="groq/llama-3.1-8b-instant",
         env=("GROQ_API_KEY",),
         quirks=Quirks(
             developer_role=False,  # some of its models reject it
@@ -139,6 +147,7 @@ _ROWS = (
     Provider(
         name="deepseek",
         base_url="https://api.deepseek.com",
+        example="deepseek-chat",
         env=("DEEPSEEK_API_KEY",),
         patterns=("deepseek-*",),
         quirks=Quirks(
@@ -176,6 +185,7 @@ _ROWS = (
     Provider(
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
+        example="ollama/llama3.2",
         env=("OLLAMA_API_KEY",),
         base_url_env=("OLLAMA_HOST",),
         key_required=False,
@@ -204,6 +214,7 @@ _ROWS = (
     Provider(
         name="echo",
         base_url="http://echo.invalid",
+        example="echo",
         dialect="echo",
         key_required=False,
         allow_private=True,

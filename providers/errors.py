@@ -69,6 +69,14 @@ class UpstreamError(Exception):
         self.chunks: Sequence[Chunk] = ()
         """Chunks that were decoded from the same bytes before the error."""
 
+    def conceal(self, *texts: str) -> None:
+        """Take texts out of what the provider has said, such as the credential that it repeats."""
+        for text in filter(None, texts):
+            self.message = self.message.replace(text, "***")
+            self.code = self.code and self.code.replace(text, "***")
+            self.param = self.param and self.param.replace(text, "***")
+        self.args = (self.message,)
+
 
 class RequestRejected(UpstreamError):
     """The provider refuses this request and would refuse it again."""

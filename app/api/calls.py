@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from app.api.asgi import REQUEST_ID, Receive, Scope, Send
+from app.api.asgi import REQUEST_ID, RawHeaders, Receive, Scope, Send
 from app.api.body import ClientGone, check_media, read_body
 from app.api.client import ClientConnection, Departure
 from app.api.json_body import parse_object
@@ -20,6 +20,8 @@ from app.telemetry.clock import Clock
 from app.telemetry.record import CallRecord
 from providers.types import Call, Operation
 
+LARGE = 1 << 20
+"""Bytes from which a body is parsed beside the loop: 1 MiB takes some milliseconds."""
 PATHS = {
     Operation.CHAT: "/chat/completions",
     Operation.COMPLETIONS: "/completions",
@@ -51,21 +53,12 @@ class CallEndpoint:
         """Serve one call: authenticate, read, answer, and be sure that it is told of."""
         log = self._open_log(scope)
         client = ClientConnection(send, log.request_id)
-        read = False
         try:
-            principal = self.rooms.keys.authenticate(scope["headers"])
-            log.key = principal.name
-            check_media(scope["headers"], self.rooms.max_body)
-            body = await read_body(receive, self.rooms.max_body)
-            read = True
-            log.received = self.rooms.clock.monotonic()
-            call = self._parse(body, log.id)
-            async with Departure(receive, client), _kept_alive(client, call, self.rooms.stream_commit):
-                await self.rooms.gateway.serve(call, principal, client, log)
+            await self._serve(scope["headers"], receive, client, log)
         except GatewayError as error:
             log.finish("refused", error.http_status, error.code)
             # A body that was not read still stands in the connection's way.
-            await client.refuse(error, close=not read)
+            await client.refuse(error, close=log.received is None)
         except ClientGone:
             log.finish("client_cancelled", 499)
         except asyncio.CancelledError:
@@ -76,6 +69,18 @@ class CallEndpoint:
             raise
         finally:
             log.finish("internal_error", 500, "internal_error")
+
+    async def _serve(
+        self, headers: RawHeaders, receive: Receive, client: ClientConnection, log: CallLog
+    ) -> None:
+        principal = self.rooms.keys.authenticate(headers)
+        log.key = principal.name
+        check_media(headers, self.rooms.max_body)
+        body = await read_body(receive, self.rooms.max_body)
+        log.received = self.rooms.clock.monotonic()
+        call = await self._parse(body, log.id)
+        async with Departure(receive, client), _kept_alive(client, call, self.rooms.stream_commit):
+            await self.rooms.gateway.serve(call, principal, client, log)
 
     def _open_log(self, scope: Scope) -> CallLog:
         return CallLog(
@@ -89,8 +94,9 @@ class CallEndpoint:
             started=self.rooms.clock.monotonic(),
         )
 
-    def _parse(self, body: bytes, id: str) -> Call:
-        parsed = parse_object(body)
+    async def _parse(self, body: bytes, id: str) -> Call:
+        # A large body takes long enough to parse to hold up every other call.
+        parsed = parse_object(body) if len(body) <= LARGE else await asyncio.to_thread(parse_object, body)
         check_request(self.operation, parsed)
         return Call(self.operation, parsed["model"], parsed, id, int(self.rooms.clock.wall()))
 

@@ -32,7 +32,7 @@ def parse_object(body: bytes) -> JsonObject:
     """Read a JSON object (RFC 8259). Raises `BadRequest`, and nothing else, for any other bytes.
 
     Linear in the size of the body. Duplicate keys, lone surrogates, numbers beyond 64 bits, more
-    than 64 levels and more than 500,000 items are refused too.
+    than `DEEPEST` levels and more than `MOST_ITEMS` items are refused too.
     """
     if body.startswith(b"\xef\xbb\xbf"):
         raise BadRequest("The body starts with a byte order mark; send plain UTF-8.", code="byte_order_mark")

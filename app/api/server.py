@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
 
 from app.api.asgi import App
 from app.api.front_door import FrontDoorLimits, front_door
 from app.config.models import Server as ServerConfig
+from app.errors import GatewayError
 
 BACKLOG = 2048
 
@@ -26,18 +30,42 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or "no such address"
         raise CannotListen(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another with `--port` or `server.port`"
+            f"cannot listen on {host}:{port}: {reason}; choose another with `--port` or `server.port`"
         ) from None
     return listener
 
 
-def http_server(app: App, config: ServerConfig, new_id: Callable[[], str]) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """A server that leaves signals to its owner.
+
+    uvicorn raises each signal again after it has served, which would end the process before the
+    last records are written.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    def stop_on_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop it; a second SIGINT does not wait for running calls."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+
+
+Refused = Callable[[str, GatewayError], None]
+"""Told the request id and the error of what the front door refuses by itself."""
+
+
+def http_server(app: App, config: ServerConfig, new_id: Callable[[], str], refused: Refused) -> Server:
     """Build the server. Its lifespan is off: what it needs is open before it starts."""
     settings = uvicorn.Config(
         app,
-        http=front_door(FrontDoorLimits(), config.allowed_hosts, new_id),
+        http=front_door(FrontDoorLimits(), config.allowed_hosts, new_id, refused),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -48,4 +76,4 @@ def http_server(app: App, config: ServerConfig, new_id: Callable[[], str]) -> uv
         backlog=BACKLOG,
         proxy_headers=False,
     )
-    return uvicorn.Server(settings)
+    return Server(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from app.cli.program import program
@@ -17,5 +18,7 @@ def main() -> None:
     try:
         program(prog_name="switchgear")
     except OSError as error:
+        # What could not be written is not tried again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(f"switchgear: {where}{error.strerror or error}")

@@ -51,6 +51,8 @@ def ask(address: Address) -> Health:
         return Health(ready=False, reason=f"no answer within {WITHIN:g} s", answers=False, ours=False)
     except OSError as error:
         return Health(ready=False, reason=error.strerror or str(error), answers=False, ours=False)
+    except UnicodeError:
+        return Health(ready=False, reason=f"`{address.host}` is no host name", answers=False, ours=False)
     head, _, body = answer.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)[1:2] if head.startswith(b"HTTP/1.") else []
     ready = status == [b"200"]

@@ -42,7 +42,7 @@ async def _serve(loaded: Loaded) -> None:
     async with create_app(loaded, log, sys.stdout.buffer) as running:
         key = await _ensure_key(loaded, running)
         listener = listen(config.server.host, config.server.port)
-        server = http_server(running.app, config.server, new_id)
+        server = http_server(running.app, config.server, new_id, running.refused)
         host, port = listener.getsockname()[:2]
         log.info(
             "listening", version=VERSION, host=host, port=port, providers=[p.name for p in loaded.providers]
@@ -50,6 +50,7 @@ async def _serve(loaded: Loaded) -> None:
         for notice in loaded.notices:
             log.info("configuration", notice=notice)
         typer.echo(_greeting(f"http://{in_url(reachable(host))}:{port}", _model(running), key))
+        server.stop_on_signals()
         await server.serve(sockets=[listener])
         # Calls that were cancelled at the end of the drain still have their records to write.
         if running_calls := server.server_state.tasks:

@@ -37,6 +37,8 @@ class ActiveProvider:
     max_tokens: int | None
     patterns: tuple[str, ...]
     """Bare model names that go to it, as shell patterns."""
+    example: str
+    """A model to show people what a call looks like, or empty."""
     allow_private: bool
     transport: str
     operations: frozenset[Operation]
@@ -162,6 +164,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         drop=row.drop | frozenset(settings.drop),
         headers=row.headers,
         max_tokens=settings.max_tokens or row.max_tokens,
+        example=row.example,
         patterns=settings.models or row.patterns,
         allow_private=candidate.allow_private,
         transport=row.transport,

@@ -30,10 +30,14 @@ class Change(NamedTuple):
 def diff(before: Config, after: Config) -> tuple[Change, ...]:
     """Give the changes in the order of the paths; keys of ours are told apart by their names."""
     old, new = dict(_settings(before, "")), dict(_settings(after, ""))
-    changes = (
-        _change(path, old.get(path, _NOTHING), new.get(path, _NOTHING)) for path in sorted({*old, *new})
-    )
+    paths = sorted(path for path in {*old, *new} if not _became_branch(path, old, new))
+    changes = (_change(path, old.get(path, _NOTHING), new.get(path, _NOTHING)) for path in paths)
     return tuple(change for change in changes if change is not None)
+
+
+def _became_branch(path: str, *sides: Mapping[str, object]) -> bool:
+    """Whether an empty mapping got its first entry, or one lost its last: the entry says it all."""
+    return any(other.startswith(path + ".") for side in sides for other in side)
 
 
 def _change(path: str, old: object, new: object) -> Change | None:

@@ -189,6 +189,8 @@ def _storage(value: str) -> str:
         refuse("`postgresql://` is not available yet", "use sqlite:///path")
     if not value.startswith("sqlite:///") or value == "sqlite:///":
         refuse("must be sqlite:///path", "such as `sqlite:///data/switchgear.db`")
+    if ":memory:" in value or "?" in value:
+        refuse("must name a file", "such as `sqlite:///data/switchgear.db`")
     return value
 
 

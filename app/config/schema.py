@@ -18,7 +18,7 @@ def schema() -> JsonObject:
     made["$defs"]["Credential"] = {
         "anyOf": [_secret_of(made["$defs"]["Credential"]), made["$defs"]["Credential"]]
     }
-    return {"$schema": DIALECT, "title": "Switchgear configuration", **made, "patternProperties": {"^x-": {}}}
+    return {"$schema": DIALECT, **made, "title": "Switchgear configuration", "patternProperties": {"^x-": {}}}
 
 
 def _adapted(setting: JsonObject) -> JsonObject:

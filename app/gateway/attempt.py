@@ -80,7 +80,7 @@ class Attempt:
     async def _refuse_other_than_stream(self, answer: Answer, by: float) -> None:
         """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
         kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if 200 <= answer.head.status < 300 and kind in ("text/event-stream", ""):
+        if answer.head.status == 200 and kind in ("text/event-stream", ""):
             return
         body = await _by(by, self._read(answer), "the rest of its answer")
         self.adapter.parse_response(self.call, self.target, answer.head, body)

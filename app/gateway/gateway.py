@@ -91,6 +91,7 @@ class Gateway:
             else:
                 await self._reply(attempt, client, settlement)
         except UpstreamError as error:
+            error.conceal(target.credential.reveal() if target.credential else "", target.base_url)
             log.accepted = isinstance(error, UpstreamTimeout | StreamTruncated) or log.tally.text_bytes > 0
             log.end_attempt(from_upstream(error).code, error.status)
             raise

@@ -49,30 +49,26 @@ class Router:
         names, rule = self._resolve(model, principal)
         if not principal.may_use(model) and (model in self._models or not principal.may_use(names[0])):
             raise PermissionDenied(f"This key may not use the model `{model}`.", param="model")
-        targets: list[Target] = []
-        skipped: list[str] = []
-        for name, reason in self._flatten(names, principal):
-            if reason:
-                skipped.append(f"{name}: {reason}")
-                continue
-            provider = self._providers[name.partition("/")[0]]
-            if operation not in provider.operations:
-                skipped.append(f"{name}: does not serve {operation}")
-                continue
-            targets.append(_target(provider, name.partition("/")[2]))
-        if not targets:
+        found = [
+            (name, reason or self._unserved(name, operation))
+            for name, reason in self._flatten(names, principal)
+        ]
+        skipped = tuple(f"{name}: {reason}" for name, reason in found if reason)
+        if len(skipped) == len(found):
             raise BadRequest(
-                f"No provider behind `{model}` serves {operation}: {'; '.join(skipped)}.",
+                f"No provider behind `{model}` can take this: {'; '.join(skipped)}.",
                 code="unsupported_operation",
                 param="model",
             )
-        return Plan(tuple(targets), rule, tuple(skipped))
+        targets = (name.split("/", 1) for name, reason in found if not reason)
+        return Plan(tuple(_target(self._providers[name], rest) for name, rest in targets), rule, skipped)
 
     def names(self, principal: Principal) -> list[tuple[str, str]]:
         """List the models that can be named without guessing: (name, owner), public ones first."""
         listed: dict[str, str] = dict.fromkeys(self._models, "switchgear")
         for chain in self._models.values():
-            listed.update({name: name.partition("/")[0] for name in chain if "/" in name})
+            owned = ((name, name.partition("/")[0]) for name in chain if "/" in name)
+            listed.update({name: owner for name, owner in owned if owner in self._providers})
         for provider in self._providers.values():
             for pattern in provider.patterns:
                 if not set(pattern) & _WILD:
@@ -84,12 +80,19 @@ class Router:
         if self._models:
             return next(iter(self._models))
         name, provider = next(iter(self._providers.items()))
-        return next((p for p in provider.patterns if not set(p) & _WILD), f"{name}/MODEL")
+        return provider.example or f"{name}/MODEL"
 
     def owner(self, model: str, principal: Principal) -> str:
         """Say who answers for a model: `switchgear` for a public one. Raises as `plan` does."""
         plan = self.plan(model, Operation.CHAT, principal)
         return "switchgear" if model in self._models else plan.targets[0].provider
+
+    def _unserved(self, name: str, operation: Operation) -> str:
+        """Say why a target cannot be used, or nothing."""
+        provider = self._providers.get(name.partition("/")[0])
+        if provider is None:
+            return "its provider is off"
+        return "" if operation in provider.operations else f"does not serve {operation}"
 
     def _resolve(self, model: str, principal: Principal) -> tuple[Sequence[str], str]:
         provider, slash, rest = model.partition("/")

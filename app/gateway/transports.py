@@ -17,7 +17,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp.httpx2 import AiohttpTransport
 
 from app.config.addresses import is_public
-from providers.errors import Disconnected, StreamTruncated, Unreachable, UpstreamError, UpstreamTimeout
+from providers.errors import (
+    Disconnected,
+    MalformedResponse,
+    StreamTruncated,
+    Unreachable,
+    UpstreamError,
+    UpstreamTimeout,
+)
 
 KEEPALIVE = 60.0
 """Seconds an idle connection is kept. Vendors' load balancers keep theirs at least as long."""
@@ -63,9 +70,15 @@ def http_transport(*, allow_private: bool) -> httpx2.AsyncBaseTransport:
     return AiohttpTransport(client=session, trust_env=False)
 
 
-def failure(error: httpx2.TransportError, *, answered: bool) -> UpstreamError:
-    """Say what a transport's error means. `answered`: whether the head of the answer had arrived."""
+FAULTS = (httpx2.TransportError, aiohttp.ClientError)
+"""What a transport may raise. The aiohttp adapter lets some of aiohttp's own through."""
+
+
+def failure(error: Exception, *, answered: bool) -> UpstreamError:
+    """Say what one of `FAULTS` means. `answered`: whether the head of the answer had arrived."""
     cause = error.__cause__
+    if isinstance(error, aiohttp.ClientResponseError):
+        return MalformedResponse("the provider answered with something that is not HTTP")
     if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) or isinstance(
         error, httpx2.ConnectError
     ):

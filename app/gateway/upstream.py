@@ -10,7 +10,7 @@ from typing import Self
 
 import httpx2
 
-from app.gateway.transports import failure
+from app.gateway.transports import FAULTS, failure
 from providers.errors import MalformedResponse, Redirected, ResponseTooLarge
 from providers.types import Head, HttpRequest
 
@@ -47,7 +47,7 @@ class Answer:
         try:
             async for piece in stream:
                 yield piece
-        except httpx2.TransportError as error:
+        except FAULTS as error:
             raise failure(error, answered=True) from error
 
     async def read(self) -> bytes:
@@ -70,7 +70,7 @@ class Answer:
         """Give the connection back, or close it where the body was not read to its end."""
         try:
             await self._response.aclose()
-        except httpx2.TransportError:
+        except FAULTS:
             # Closing a broken connection has nothing to tell that reading did not.
             return
 
@@ -96,7 +96,7 @@ class Upstream:
         )
         try:
             answer = Answer(await self._transport.handle_async_request(message))
-        except httpx2.TransportError as error:
+        except FAULTS as error:
             raise failure(error, answered=False) from error
         if 300 <= answer.head.status < 400:
             await answer.close()

@@ -7,6 +7,8 @@ spells them (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/)
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -115,9 +117,6 @@ class Metrics:
         self.in_flight = Gauge(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
-        self.spool_pending = Gauge(
-            "switchgear_spool_pending_records", "Records not yet in the database.", registry=registry
-        )
         self._gen_ai = GenAiMetrics(registry)
         Gauge("switchgear_build_info", "Always 1.", ("version",), registry=registry).labels(version).set(1)
 
@@ -143,6 +142,25 @@ class Metrics:
         for kind, count in _tokens(record):
             self._tokens.labels(provider, model, kind).inc(count)
         self._gen_ai.observe(record, self._model(record.model, claim=claim))
+
+    def watch_ledger(self, *, store_up: Callable[[], bool], **records: Callable[[], int]) -> None:
+        """Show what the ledger counts, as it stands at each scrape."""
+        gauge = Gauge(
+            "switchgear_ledger_records",
+            "Records by state: pending (the disk takes none), lost, shipped, rejected.",
+            ("state",),
+            registry=self.registry,
+        )
+        for state, count in records.items():
+            gauge.labels(state).set_function(count)
+        up = Gauge(
+            "switchgear_ledger_store_up", "Whether the database takes records.", registry=self.registry
+        )
+        up.set_function(store_up)
+
+    def count_refusal(self, code: str) -> None:
+        """Count a request that was refused before it was a call."""
+        self._errors.labels(NONE, code).inc()
 
     def scrape(self) -> bytes:
         """Give the text exposition format."""

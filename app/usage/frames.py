@@ -57,6 +57,14 @@ def scan_frames(block: bytes, offset: int) -> Iterator[Frame]:
         yield Frame(block[begin + _HEADER.size : at], offset + begin, offset + at)
 
 
+def is_torn(tail: bytes) -> bool:
+    """Whether a file's last bytes are nothing, or the begin of a frame whose process was killed in mid-write."""
+    if len(tail) < _HEADER.size:
+        return True
+    length: int = _HEADER.unpack_from(tail)[0]
+    return len(tail) - _HEADER.size < length <= RECORD_LIMIT
+
+
 def _next_start(block: bytes, at: int) -> int | None:
     if _is_frame(block, at):
         return at

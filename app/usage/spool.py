@@ -29,6 +29,7 @@ PENDING_LIMIT = 64 << 20
 
 _BLOCK = 4 * FRAME_LIMIT
 _RETRIES = 100
+_NEW_FILES = 3
 
 
 class Spool:
@@ -140,18 +141,15 @@ class Spool:
             self.path, self._file, self._size = path, file, 0
 
     def _begin(self) -> tuple[Path, int]:
-        path = self.folder / f"{self._name}-{self._segments:06d}{SUFFIX}"
-        unlocked = path.with_suffix(".new")
-        file = os.open(unlocked, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            # It gets its name once it is locked, so that nobody takes it for a dead run's.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unlocked.rename(path)
-        except OSError:
+        for _ in range(_NEW_FILES):
+            path = self.folder / f"{self._name}-{self._segments:06d}{SUFFIX}"
+            self._segments += 1
+            file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            if _lock(file) and path.exists():
+                return path, file
+            # Before it was locked, a neighbour took it for a dead run's: it is theirs to remove.
             os.close(file)
-            raise
-        self._segments += 1
-        return path, file
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def _lose(self) -> None:
         self.lost += 1
@@ -189,16 +187,11 @@ def claim_spool(path: Path) -> int | None:
     try:
         file = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
-        return None  # another process has shipped it
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
         return None
-    if not path.exists():
-        os.close(file)  # whoever had the lock has shipped it
-        return None
-    return file
+    if _lock(file) and path.exists():
+        return file
+    os.close(file)  # its run goes on, or another process is shipping or has shipped it
+    return None
 
 
 def read_from(path: Path, offset: int) -> Iterator[Frame]:
@@ -221,6 +214,14 @@ def read_from(path: Path, offset: int) -> Iterator[Frame]:
             else:
                 # Nothing readable in it, but a frame may begin near its end.
                 offset += _BLOCK - FRAME_LIMIT
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 from app.store.calls import CallStore, RowRejected
 from app.store.database import StoreUnavailable
 from app.telemetry.record import CallRecord
-from app.usage.frames import Frame
+from app.usage.frames import FRAME_LIMIT, Frame, is_torn
 from app.usage.spool import Spool, claim_spool, read_from, spool_files, tell
 
 BATCH_ROWS = 100
@@ -206,10 +206,13 @@ class LedgerWriter:
 
     def _remove(self, path: Path) -> None:
         """Remove a file that is shipped whole; set one aside that has bytes nobody could read."""
-        unread = path.stat().st_size - self._offsets.pop(path.name)
-        if unread > 0:
-            tell(self._log.warning, "spool_tail_torn", spool=path.name, bytes=unread)
-        if unread > 0 or path.name in self._damaged:
+        with path.open("rb") as file:
+            file.seek(self._offsets.pop(path.name))
+            tail = file.read(FRAME_LIMIT)
+        if tail:
+            tell(self._log.warning, "spool_tail_unread", spool=path.name)
+        # A torn record was never acknowledged: its process died before it could be.
+        if path.name in self._damaged or not is_torn(tail):
             path.rename(path.with_name(path.name + DAMAGED))
             self._damaged.discard(path.name)
         else:

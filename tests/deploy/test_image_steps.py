@@ -20,11 +20,26 @@ from tests.deploy.dockerfile import Instruction, Stage, exec_form, read_stages
 from tests.deploy.tree import ROOT
 from tests.harness.gateway import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("image")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 MASTER_KEY = "sk-image-steps-0123456789abcdef"
 OUR_FOLDERS = re.compile(r"(?<![\w.])/(opt|src|data)\b")
 NOBODY = 65534
+
+
+def reachable(path: Path) -> bool:
+    """Whether a user without rights can get at it."""
+    return all(folder.stat().st_mode & 0o001 for folder in path.resolve().parents)
+
+
+def base_python() -> Path:
+    """Give the Python beneath this one, or the system's where only that can be used by everyone."""
+    ours, systems = Path(getattr(sys, "_base_executable", sys.executable)), Path("/usr/bin/python3")
+    if os.geteuid() != 0 or reachable(ours) or not systems.exists():
+        return ours
+    complete = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
+    usable = subprocess.run([systems, "-c", complete], capture_output=True, check=False).returncode == 0
+    return systems.resolve() if usable else ours
 
 
 class Image:
@@ -32,13 +47,16 @@ class Image:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        (root / "bin").mkdir()
+        (root / "bin" / "python").symlink_to(base_python())
+        self.path = f"{root / 'bin'}:/usr/bin:/bin"
         # PIP_… and such tell where packages come from on this machine; the image has its own.
         kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
-        self.env = {**kept, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(root)}
+        self.env = {**kept, "PATH": self.path, "HOME": str(root)}
         self.workdir = root
 
     def carry_out(self, stage: Stage) -> None:
-        self.env["PATH"] = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+        self.env["PATH"] = self.path
         for instruction in stage.instructions:
             self._step(instruction)
 
@@ -111,16 +129,9 @@ def image() -> Iterator[Image]:
 
 @pytest.fixture(scope="module")
 def user(image: Image) -> int | None:
-    """Someone without rights, where this may be changed and they can reach the Python beneath the venv."""
-    if os.geteuid() != 0:
-        return None
-    tried = image.run("python", "-c", "", user=NOBODY) if _can_enter(image) else None
-    return NOBODY if tried is not None and tried.returncode == 0 else None
-
-
-def _can_enter(image: Image) -> bool:
-    python = (image.root / "opt" / "switchgear" / "bin" / "python").resolve()
-    return all(folder.stat().st_mode & 0o001 for folder in python.parents)
+    """Someone without rights, where this may be changed and the Python beneath the venv can be reached."""
+    able = os.geteuid() == 0 and reachable(image.root / "bin" / "python")
+    return NOBODY if able else None
 
 
 def test_the_command_is_there_and_says_its_version(image, user):

@@ -365,10 +365,16 @@ def test_case_02_bad_chunks(served: Served, body: bytes) -> None:
     assert time.monotonic() - start < 1
     assert answer.status == 400
     assert answer.code in {"invalid_http", "invalid_framing"}
-    # Where the fault came with the head, the application never hears of the request.
     eventually(lambda: served.seen.left == served.seen.paths)
     assert "/glued" not in served.seen.paths
     assert served.seen.bodies == []
+
+
+def test_case_02_a_fault_that_comes_with_the_head_never_reaches_the_application(served: Served) -> None:
+    (answer,) = served.ask(post("Transfer-Encoding: chunked", body=b"oops\r\n"))
+    assert answer.status == 400
+    served.ask(get("/after", "Connection: close"))
+    assert served.seen.paths == ["/after"]
 
 
 def test_case_02_a_fault_later_in_the_body_ends_the_request_for_the_application(served: Served) -> None:
@@ -689,6 +695,16 @@ def test_case_11_an_early_refusal_reaches_a_client_that_is_still_sending(served:
         (answer,) = answers(until_closed(client))
     assert answer.status == 413
     assert answer.headers["connection"] == "close"
+
+
+def test_case_11_an_early_refusal_is_not_followed_by_a_reset(served: Served) -> None:
+    with served.connect() as client:
+        client.sendall(post("Content-Length: 1073741824", path="/early"))
+        got = client.recv(65536)
+        client.sendall(b"x" * 65536)
+        while data := client.recv(65536):  # a reset would raise here
+            got += data
+    assert [answer.status for answer in answers(got)] == [413]
 
 
 def test_case_13_no_continue_before_the_application_asks(served: Served) -> None:

@@ -55,7 +55,7 @@ def scenarios(rig: Rig) -> list[dict[str, Any]]:
         for status in (400, 404, 422, 429, 500, 503)
     }
     tools = [{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}]
-    asked = {"stream_options": {"include_usage": True}}
+    asked: dict[str, Any] = {"stream_options": {"include_usage": True}}
 
     def call(name: str, operation: str, model: str, key: str = KEY, **fields: Any) -> dict[str, Any]:
         return {"name": name, "operation": operation, "key": key, "body": chat_body(model, **fields)}

@@ -13,6 +13,7 @@ from tests.harness import actions as act
 from tests.harness.gateway import KEY, LIMITED_KEY
 from tests.harness.lanes import Lane
 from tests.harness.rig import Rig, model_of
+from tests.harness.upstream import Gate
 
 QUESTION: list[Any] = [{"role": "user", "content": "Hi"}]
 
@@ -155,7 +156,7 @@ def test_a_stream_that_breaks_off_is_no_success(
     rig: Rig, openai: OpenAI, lane: Lane, cut: Callable[..., Any]
 ) -> None:
     slot = lane.take(rig)
-    gate = act.Gate()
+    gate = Gate()
     slot.script(lane.text_stream([act.wait_for(gate), cut], first=5))
     with openai.chat.completions.create(model=model_of(slot), messages=QUESTION, stream=True) as stream:
         chunks = iter(stream)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tests.harness import actions as act
 from tests.harness.gateway import KEY, Gateway, chat_body
-from tests.harness.rig import config_for, provider, start_gateway
+from tests.harness.lanes import ANSWER
+from tests.harness.rig import Rig, config_for, model_of, provider, start_gateway
 from tests.harness.secrets import Secrets, canary
 from tests.harness.streams import stream_chat
 from tests.harness.upstream import Slot, Upstream
@@ -70,28 +71,22 @@ def test_no_secret_shows_anywhere(tmp_path: Path, secrets: Secrets) -> None:
     # Leaving the block looks through the output and the files once more.
 
 
-def test_the_answer_of_a_model_is_not_logged(tmp_path: Path, secrets: Secrets) -> None:
+def test_the_answer_of_a_model_is_not_logged(rig: Rig) -> None:
     answer = canary("ANSWER")
-    with Upstream() as upstream:
-        config = config_for({"up": provider(upstream, "up", exact=True)}, {"fast": ["up/up"]})
-        body = act.golden("openai/chat_response.json").replace(
-            b"The capital of France is Paris.", answer.encode()
-        )
-        upstream.slot("up").script(act.reply(body))
-        with start_gateway(tmp_path / "run", secrets, config) as gateway:
-            response = gateway.chat("fast")
-            assert answer in response.body.decode()
-            gateway.record(response.request_id)
-            assert answer not in gateway.output
-            for path in gateway.directory.rglob("*"):
-                assert not path.is_file() or answer.encode() not in path.read_bytes(), path
+    slot = rig.exact()
+    recorded = act.golden("openai/chat_response.json")
+    slot.script(act.reply(recorded.replace(ANSWER.encode(), answer.encode())))
+    response = rig.gateway.chat(model_of(slot))
+    assert answer in response.body.decode()
+    rig.gateway.record(response.request_id)
+    assert answer not in rig.gateway.output
+    for path in rig.gateway.directory.rglob("*"):
+        assert not path.is_file() or answer.encode() not in path.read_bytes(), path
 
 
-def test_health_and_metrics_do_not_name_addresses(tmp_path: Path, secrets: Secrets) -> None:
-    with Upstream() as upstream:
-        config = config_for({"up": provider(upstream, "up")}, {"fast": ["up/up"]})
-        upstream.slot("up").script(act.golden_reply("openai/chat_response.json"))
-        with start_gateway(tmp_path / "run", secrets, config) as gateway:
-            gateway.chat("fast")
-            for path in ("/health/live", "/health/ready", "/metrics"):
-                assert str(upstream.port).encode() not in gateway.send("GET", path).body
+def test_health_and_metrics_do_not_name_addresses(rig: Rig) -> None:
+    slot = rig.exact()
+    slot.script(act.golden_reply("openai/chat_response.json"))
+    rig.gateway.chat(model_of(slot))
+    for path in ("/health/live", "/health/ready", "/metrics"):
+        assert rig.upstream.url.encode() not in rig.gateway.send("GET", path).body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.harness.rig import Rig, credential_of, model_of, provider_of
 from tests.harness.streams import stream_chat
 
 CHAT = "/v1/chat/completions"
-UNKNOWN = {
+UNKNOWN: dict[str, Any] = {
     "future_field": {"deep": [1, 2.5, None, True, "ü 🗼", {"x": []}]},
     "reasoning_effort": "low",
     "logit_bias": {"50256": -100},

@@ -13,7 +13,7 @@ from tests.harness.client import Client
 from tests.harness.gateway import KEY, chat_body
 from tests.harness.lanes import LANES, Lane
 from tests.harness.rig import Rig, model_of
-from tests.harness.upstream import Slot
+from tests.harness.upstream import Gate, Slot
 
 CHAT = "/v1/chat/completions"
 AT_ONCE = 0.25
@@ -120,7 +120,7 @@ def test_case_85_many_points(rig: Rig) -> None:
     slot = rig.exact()
     total = len(act.events_of(TEXT)) - 3
     for count in range(1, total):
-        gate = act.Gate()
+        gate = Gate()
         slot.script(act.golden_stream(TEXT, [act.wait_for(gate)], first=count))
         client = ask(rig, slot, f"case-85-many-{count}", stream=True)
         client.read_head()

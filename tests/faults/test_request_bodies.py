@@ -218,7 +218,8 @@ def test_case_23_routing_fields_are_refused_deeper_down(
     rig: Rig, slot: Slot, attacker: Upstream, field: str
 ) -> None:
     for place in ("metadata", "extra_body"):
-        assert refused(rig, json.dumps(chat_body("fast", **{place: {field: attacker.url}})))["param"]
+        body = chat_body("fast") | {place: {field: attacker.url}}
+        assert refused(rig, json.dumps(body))["param"]
 
 
 @pytest.mark.parametrize("field", ROUTING)

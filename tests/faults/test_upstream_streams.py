@@ -13,7 +13,7 @@ from tests.harness.gateway import KEY, chat_body
 from tests.harness.lanes import ANSWER, LANES, Lane
 from tests.harness.rig import Rig, model_of, provider_of
 from tests.harness.streams import Streamed, stream_chat
-from tests.harness.upstream import Action, Slot
+from tests.harness.upstream import Action, Gate, Slot
 
 TEXT = "openai/chat_stream_text.sse"
 
@@ -182,7 +182,7 @@ def test_case_74_cut_off(rig: Rig, lane: Lane, cut: str) -> None:
 @pytest.mark.parametrize("cut", ["RST", "FIN", "EOF"])
 def test_case_74_cut_off_inside_an_event(rig: Rig, cut: str) -> None:
     half = act.chunk(b'data: {"id":"chatcmpl-DAw3qZ0rV1xTgk2yJ7sQmN8pLc4fB","obj')
-    gate = act.Gate()
+    gate = Gate()
     ending = [half, act.wait_for(gate), *CUTS[cut]]
     slot = rig.plain()
     slot.script(act.golden_stream(TEXT, ending, first=4))
@@ -206,7 +206,7 @@ def test_case_74_cut_off_before_the_first_event(rig: Rig, cut: str) -> None:
 
 @pytest.mark.parametrize("framing", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdefgh\r\n", b"ffffffffffffffffff\r\n"])
 def test_case_74_the_framing_breaks_midway(rig: Rig, framing: bytes) -> None:
-    gate = act.Gate()
+    gate = Gate()
     slot = rig.plain()
     slot.script(act.golden_stream(TEXT, [act.wait_for(gate), act.send(framing), act.hang], first=4))
     with rig.gateway.client() as client:
@@ -217,7 +217,12 @@ def test_case_74_the_framing_breaks_midway(rig: Rig, framing: bytes) -> None:
         gate.open()
         seen += events
     streamed = Streamed(200, client.headers, seen)
-    assert streamed.error["code"] in {"upstream_disconnected", "upstream_invalid_response"}
+    # Whether it is noticed at once or by the silence behind it is the transport's; it is never taken for an end.
+    assert streamed.error["code"] in {
+        "upstream_disconnected",
+        "upstream_invalid_response",
+        "upstream_timeout",
+    }
     assert streamed.finish_reasons == []
 
 

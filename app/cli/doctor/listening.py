@@ -47,6 +47,8 @@ def _cannot_bind(server: Server) -> str | None:
             probe.bind(address)
     except OSError as error:
         return error.strerror or str(error)
+    except UnicodeError:
+        return "that is no host name"
     return None
 
 

@@ -30,6 +30,7 @@ def provider(
         headers={},
         max_tokens=None,
         patterns=patterns,
+        example="",
         allow_private=False,
         transport="http",
         operations=operations,
@@ -123,3 +124,13 @@ def test_listed_models_are_those_that_can_be_called() -> None:
     for name in names:
         assert targets(name)
     assert [name for name, _ in ROUTER.names(Principal("p", models=("a/*",)))] == ["a/x"]
+
+
+def test_a_target_whose_provider_is_off_is_skipped() -> None:
+    router = Router([provider("a")], {"fast": ["off/x", "a/y"], "dark": ["off/x"]})
+    plan = router.plan("fast", CHAT, ANYONE)
+    assert [target.name for target in plan.targets] == ["a/y"]
+    assert plan.skipped == ("off/x: its provider is off",)
+    with pytest.raises(BadRequest, match="its provider is off"):
+        router.plan("dark", CHAT, ANYONE)
+    assert ("off/x", "off") not in router.names(ANYONE)

@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 import time
 
@@ -105,8 +106,6 @@ def test_a_file_can_be_claimed_only_when_its_run_is_over(tmp_path, make_record):
     assert claim_spool(spool.path) is None
     assert claim_spool(first) is None
     assert [ids(path) for path in spool_files(tmp_path)] == [["a"], ["b"]]
-    import os
-
     os.close(claim)
     spool.close()
     spool.sync()

@@ -1,0 +1,1 @@
+"""How fast: limits on requests, tokens and calls under way."""

@@ -1,0 +1,105 @@
+"""What a model's tokens cost, and what a call comes to. Pure, and integers all the way.
+
+A rate is in 10⁻²⁴ dollars a token: the published data has prices with up to 18 decimals of a dollar
+per million tokens, and in this unit every one of them is whole. Only the sum of a call is rounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from providers.types import Usage
+
+UNITS = 10**15
+"""Units of a rate (10⁻²⁴ dollars) in one nano-dollar."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """The rates for prompts of more than `above` tokens. They hold for all tokens of such a call."""
+
+    above: int = -1
+    input: int = 0
+    """Input that is none of the three below."""
+    cached: int = 0
+    cache_write: int = 0
+    audio_input: int = 0
+    output: int = 0
+    """Output that is none of the two below."""
+    reasoning: int = 0
+    audio_output: int = 0
+
+    def units(self, usage: Usage) -> int:
+        """Price the tokens. A part that is larger than its whole counts as far as there is room.
+
+        Where cached and audio parts must overlap, the overlap counts as audio, the dearer of the two.
+        """
+        room = max(0, usage.input_tokens)
+        written = _part(usage.cache_write_tokens, room)
+        heard = _part(usage.audio_input_tokens, room - written)
+        cached = _part(usage.cached_tokens, room - written - heard)
+        plain = room - written - heard - cached
+        made = max(0, usage.output_tokens)
+        spoken = _part(usage.audio_output_tokens, made)
+        thought = _part(usage.reasoning_tokens, made - spoken)
+        return (
+            plain * self.input
+            + cached * self.cached
+            + written * self.cache_write
+            + heard * self.audio_input
+            + (made - spoken - thought) * self.output
+            + thought * self.reasoning
+            + spoken * self.audio_output
+        )
+
+    def most(self, input_tokens: int, output_tokens: int) -> int:
+        """Price the tokens at the dearest rate of each direction."""
+        dearest_in = max(self.input, self.cached, self.cache_write, self.audio_input)
+        dearest_out = max(self.output, self.reasoning, self.audio_output)
+        return input_tokens * dearest_in + output_tokens * dearest_out
+
+    def times(self, factor: Fraction) -> Band:
+        """Give the rates times `factor`, each rounded up to the next unit."""
+        return replace(self, **{name: _up(getattr(self, name) * factor) for name in RATE_NAMES})
+
+
+RATE_NAMES = ("input", "cached", "cache_write", "audio_input", "output", "reasoning", "audio_output")
+"""The rates of a band."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """All that a call of one model costs at one provider, at one time, in one service tier."""
+
+    bands: tuple[Band, ...]
+    """The one for the largest prompts first; the last is for any."""
+    request: int = 0
+    """Units for each call, whatever its tokens."""
+
+    def cost(self, usage: Usage) -> int:
+        """Give nano-dollars, rounded up once to the next whole one. Never negative."""
+        band = next(band for band in self.bands if usage.input_tokens > band.above or band.above < 0)
+        return _nanos(self.request + band.units(usage))
+
+    def bound(self, input_tokens: int, output_tokens: int) -> int:
+        """Give nano-dollars that no usage within these counts exceeds, however it is made up."""
+        most_in, most_out = max(0, input_tokens), max(0, output_tokens)
+        reached = (band for band in self.bands if band.above < most_in)
+        return _nanos(self.request + max(band.most(most_in, most_out) for band in reached))
+
+    def times(self, factor: Fraction) -> Rates:
+        """Give these rates times `factor`, the part for each call included."""
+        return Rates(tuple(band.times(factor) for band in self.bands), _up(self.request * factor))
+
+
+def _part(tokens: int, room: int) -> int:
+    return min(max(0, tokens), room)
+
+
+def _up(units: Fraction) -> int:
+    return -(-units.numerator // units.denominator)
+
+
+def _nanos(units: int) -> int:
+    return -(-units // UNITS)

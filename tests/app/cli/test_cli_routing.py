@@ -1,0 +1,293 @@
+"""`explain`, `models`, `providers`: where a call would go, and why."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from providers.probe import probe_request
+from providers.types import Secret, Target
+from tests.harness.gateway import free_port
+from tests.harness.secrets import canary
+
+CONFIGURATION = """
+auth:
+  keys:
+    - {name: ci, key: "${CI_KEY}", models: [fast]}
+    - {name: old, key: "${OLD_KEY}", expires: 2020-01-01}
+providers:
+  openai:
+  anthropic:
+  acme: {base_url: "https://api.acme.test:8443/v1", models: [acme-1, "acme-*"]}
+models:
+  fast: [openai/gpt-4o-mini, anthropic/claude-haiku-4-5]
+"""
+CI_KEY = "sk-cli-routing-ci-0123456789"
+OLD_KEY = "sk-cli-routing-old-0123456789"
+
+
+@pytest.fixture
+def env(secrets, write):
+    write(CONFIGURATION)
+    return {
+        "CI_KEY": secrets.plant(CI_KEY),
+        "OLD_KEY": secrets.plant(OLD_KEY),
+        "OPENAI_API_KEY": canary("OPENAI_API_KEY"),
+        "ANTHROPIC_API_KEY": canary("ANTHROPIC_API_KEY"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "rule", "targets"),
+    [
+        (
+            "fast",
+            "`fast` stands under `models`",
+            [
+                "1    openai     gpt-4o-mini       openai     api.openai.com",
+                "2    anthropic  claude-haiku-4-5  anthropic  api.anthropic.com",
+            ],
+        ),
+        (
+            "acme/large",
+            "`acme` is a provider",
+            ["1    acme      large           openai   api.acme.test:8443"],
+        ),
+        (
+            "claude-x",
+            "`anthropic` claims `claude-*`",
+            ["1    anthropic  claude-x        anthropic  api.anthropic.com"],
+        ),
+    ],
+)
+def test_explain_tells_the_rule_and_the_targets_in_order(sg, env, model, rule, targets):
+    said = sg("explain", "--model", model, env=env)
+    assert said.code == 0
+    assert rule in said.out
+    assert said.out.splitlines()[-len(targets) :] == targets
+
+
+def test_explain_tells_what_is_left_out(sg, env):
+    said = sg("explain", "--model", "fast", "--operation", "embeddings", env=env)
+    assert said.code == 0
+    assert "skipped  anthropic/claude-haiku-4-5: does not serve embeddings" in said.out
+
+
+def test_explain_tells_of_a_target_whose_provider_is_off(sg, env):
+    del env["ANTHROPIC_API_KEY"]
+    said = sg("explain", "--model", "fast", env=env)
+    assert said.code == 0
+    assert "skipped  anthropic/claude-haiku-4-5" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--model", "fast", "--key", "ci"], 0, "ci may use it"),
+        (["--model", "acme/x", "--key", "ci"], 1, "may not use the model `acme/x`"),
+        (["--model", "fast", "--key", "old"], 1, "`old` has expired"),
+        (["--model", "fast", "--key", "cii"], 1, "did you mean `ci`?"),
+        (["--model", "nothing-like-it"], 1, "does not exist here"),
+        (["--model", "claude-x", "--operation", "embeddings"], 1, "does not serve embeddings"),
+        (["--model", "claude-x", "--operation", "dance"], 2, "dance"),
+        ([], 2, "--model"),
+    ],
+)
+def test_explain_says_whether_a_call_may_be_made(sg, env, arguments, code, words):
+    said = sg("explain", *arguments, env=env)
+    assert said.code == code
+    assert words in (said.out if code == 0 else said.err)
+
+
+def test_explain_knows_stored_keys_by_name(sg, env):
+    made = sg("keys", "create", "reader", "--models", "acme/*", env=env)
+    assert made.code == 0
+    assert "reader may use it" in sg("explain", "--model", "acme/x", "--key", "reader", env=env).out
+    refused = sg("explain", "--model", "fast", "--key", "reader", env=env)
+    assert refused.code == 1
+    sg("keys", "revoke", "reader", env=env)
+    assert sg("explain", "--model", "acme/x", "--key", "reader", env=env).code == 1
+
+
+def test_looking_makes_no_database(sg, env, folder):
+    for command in (
+        ["explain", "--model", "fast", "--key", "x"],
+        ["keys", "list"],
+        ["keys", "revoke", "x"],
+        ["usage"],
+    ):
+        sg(*command, env=env)
+    assert not (folder / "data").exists()
+
+
+def test_models_lists_names_and_owners(sg, env):
+    said = sg("models", env=env)
+    assert said.code == 0
+    assert [line.split() for line in said.out.splitlines()] == [
+        ["model", "owned", "by"],
+        ["fast", "switchgear"],
+        ["openai/gpt-4o-mini", "openai"],
+        ["anthropic/claude-haiku-4-5", "anthropic"],
+        ["acme/acme-1", "acme"],
+    ]
+    assert json.loads(sg("models", "--json", env=env).out)[0] == {"id": "fast", "owned_by": "switchgear"}
+
+
+def test_providers_says_what_is_on_and_why(sg, env):
+    env["GROQ_API_KEY"] = ""
+    rows = {row["name"]: row for row in json.loads(sg("providers", "--json", env=env).out)}
+    assert rows["openai"] == {
+        "name": "openai",
+        "why": "OPENAI_API_KEY is set",
+        "dialect": "openai",
+        "base_url": "https://api.openai.com/v1",
+        "on": True,
+        "credential": True,
+    }
+    assert (rows["acme"]["on"], rows["acme"]["credential"]) == (True, False)
+    assert (rows["groq"]["on"], rows["groq"]["why"]) == (False, "set GROQ_API_KEY")
+    assert (rows["ollama"]["on"], rows["echo"]["on"]) == (False, False)
+    table = sg("providers", env=env).out.splitlines()
+    assert [line.split()[:2] for line in table[1:4]] == [
+        ["openai", "on"],
+        ["anthropic", "on"],
+        ["acme", "on"],
+    ]
+
+
+def test_providers_without_any_key_says_that_echo_stands_in(sg):
+    rows = {row["name"]: row for row in json.loads(sg("providers", "--json").out)}
+    assert [name for name, row in rows.items() if row["on"]] == ["echo"]
+    assert rows["echo"]["why"] == "no other provider is on"
+
+
+@contextmanager
+def answering(
+    status: int, body: bytes, **headers: str
+) -> Iterator[tuple[str, list[tuple[str, dict[str, str]]]]]:
+    """Serve this one answer on loopback; give its address and the requests as they come."""
+    seen: list[tuple[str, dict[str, str]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+CREDENTIAL = "sk-cli-upstream-0123456789abcdef"
+
+
+def configured(write, url: str, dialect: str = "openai") -> dict[str, str]:
+    write(
+        "providers:\n  acme:\n    keys: ['${ACME_KEY}']\n    allow_private: true\n"
+        f"    base_url: {url}/v1\n    dialect: {dialect}\n"
+    )
+    return {"ACME_KEY": CREDENTIAL}
+
+
+def test_a_provider_that_answers_well_is_ok(sg, write, secrets):
+    secrets.plant(CREDENTIAL)
+    with answering(200, b'{"object": "list", "data": [{"id": "a"}, {"id": "b"}]}') as (url, seen):
+        said = sg("providers", "test", "acme", env=configured(write, url))
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith("acme ok: 2 models; ")
+    assert said.out.endswith(" ms\n")
+    ((path, headers),) = seen
+    assert path == "/v1/models"
+    assert headers["authorization"] == f"Bearer {CREDENTIAL}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (
+            401,
+            b'{"error": {"message": "Incorrect API key: %s"}}' % CREDENTIAL.encode(),
+            "refused the credential",
+        ),
+        (403, b"no", "refused the credential"),
+        (404, b"nothing", "check base_url"),
+        (429, b'{"error": {"code": "insufficient_quota"}}', "out of money or quota"),
+        (500, CREDENTIAL.encode(), "failed (HTTP 500)"),
+        (200, b"<html>", "check base_url"),
+        (200, b'{"data": 3}', "check base_url"),
+        (302, b"", "redirects"),
+    ],
+)
+def test_a_provider_that_does_not_is_told_apart_and_its_words_are_not_shown(
+    sg, write, secrets, status, body, words
+):
+    secrets.plant(CREDENTIAL)
+    with answering(status, body, Location="http://127.0.0.1:9/") as (url, _):
+        said = sg("providers", "test", "acme", env=configured(write, url))
+    assert (said.code, said.out) == (1, "")
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_provider_that_nobody_serves_is_unreachable(sg, write, secrets):
+    secrets.plant(CREDENTIAL)
+    said = sg("providers", "test", "acme", env=configured(write, f"http://127.0.0.1:{free_port()}"))
+    assert said.code == 1
+    assert said.err.startswith("switchgear: acme unreachable")
+
+
+def test_the_embedded_provider_has_nothing_to_reach(sg):
+    assert sg("providers", "test", "echo").code == 0
+
+
+def test_a_provider_that_is_off_cannot_be_tested(sg):
+    said = sg("providers", "test", "openai")
+    assert said.code == 1
+    assert "no provider `openai` is on" in said.err
+
+
+def test_each_dialect_is_asked_in_its_own_way():
+    def ask(dialect: str) -> tuple[str, dict[str, str]]:
+        request = probe_request(
+            Target(
+                provider="x",
+                dialect=dialect,
+                base_url="https://x.test/root",
+                model="",
+                credential=Secret("k"),
+                headers={"X-Extra": "1"},
+            )
+        )
+        assert request is not None
+        assert (request.method, request.body) == ("GET", b"")
+        return request.url, dict(request.headers)
+
+    url, headers = ask("openai")
+    assert url == "https://x.test/root/models"
+    assert (headers["authorization"], headers["x-extra"]) == ("Bearer k", "1")
+    url, headers = ask("anthropic")
+    assert url == "https://x.test/root/v1/models"
+    assert (headers["x-api-key"], headers["anthropic-version"]) == ("k", "2023-06-01")
+    assert "authorization" not in headers
+
+
+def test_a_dialect_without_a_list_of_models_is_not_asked():
+    assert probe_request(Target(provider="x", dialect="echo", base_url="http://x", model="")) is None

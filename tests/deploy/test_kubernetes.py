@@ -1,0 +1,108 @@
+"""The Kubernetes manifest holds together and asks for no more rights than the gateway needs."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from app.config.models import Server
+from app.main import LEDGER_FLUSH
+from tests.deploy.tree import ROOT
+
+Objects = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def objects() -> Objects:
+    documents = list(yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text()))
+    found = {document["kind"]: document for document in documents}
+    assert len(found) == len(documents)
+    return found
+
+
+@pytest.fixture(scope="module")
+def pod(objects: Objects) -> Any:
+    return objects["Deployment"]["spec"]["template"]["spec"]
+
+
+@pytest.fixture(scope="module")
+def container(pod: Any) -> Any:
+    (only,) = pod["containers"]
+    return only
+
+
+def test_everything_is_there(objects):
+    assert set(objects) == {
+        "ConfigMap",
+        "PersistentVolumeClaim",
+        "Deployment",
+        "Service",
+        "PodDisruptionBudget",
+    }
+
+
+def test_the_parts_find_each_other(objects, pod, container):
+    labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert objects["Deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert objects["Service"]["spec"]["selector"].items() <= labels.items()
+    assert objects["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"http": Server().port}
+    probed = [
+        container[probe]["httpGet"]["port"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+    ]
+    assert set(probed) == {objects["Service"]["spec"]["ports"][0]["targetPort"]} == set(ports)
+    assert {mount["name"] for mount in container["volumeMounts"]} == {
+        volume["name"] for volume in pod["volumes"]
+    }
+
+
+def test_the_probes_tell_life_from_readiness(container):
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health/live"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+
+
+def test_it_has_no_rights(pod, container):
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] == 10001
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"]["memory"]
+    assert set(container["resources"]["requests"]) == {"cpu", "memory"}
+
+
+def test_no_secret_stands_in_it(objects, container):
+    assert "Secret" not in objects
+    master = next(each for each in container["env"] if each["name"] == "SWITCHGEAR_MASTER_KEY")
+    assert "secretKeyRef" in master["valueFrom"]
+
+
+def test_the_configuration_is_the_one_of_the_compose_file(objects):
+    shipped = yaml.safe_load((ROOT / "deploy/config.yaml").read_text())
+    assert yaml.safe_load(objects["ConfigMap"]["data"]["config.yaml"]) == shipped
+
+
+def test_two_processes_never_share_the_database(objects):
+    """SQLite's file has one writer: no second replica, and none that starts before the first has ended."""
+    spec = objects["Deployment"]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert "minAvailable" not in objects["PodDisruptionBudget"]["spec"], (
+        "it would keep nodes from being drained"
+    )
+
+
+def test_running_calls_have_time_to_end(pod):
+    assert pod["terminationGracePeriodSeconds"] >= Server().drain + LEDGER_FLUSH
+
+
+def test_the_image_is_of_this_version(container):
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert container["image"] == f"switchgear:{version}"
