@@ -55,6 +55,9 @@ wheel: $(VENV)/.test ## Build the wheel into dist/
 	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist --installer uv
 
+audit: $(VENV)/.test ## Look the locked versions up for known holes
+	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt
+
 lock: $(BIN)/uv ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/tool.in -o requirements/tool.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/run.txt
@@ -63,4 +66,4 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all fmt format lint types imports check wheel lock clean
+.PHONY: help setup run test test-all fmt format lint types imports check wheel audit lock clean

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -98,7 +99,8 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
             _run_beside(_reread(keys), "configured-keys", closing)
         _run_beside(stored.follow(), "stored-keys", closing)
 
-        upstreams = {provider.name: _line(provider) for provider in loaded.providers}
+        tls = ssl.create_default_context()
+        upstreams = {provider.name: _line(provider, tls) for provider in loaded.providers}
         for line in upstreams.values():
             closing.push_async_callback(line.upstream.close)
         router = Router(loaded.providers, config.models)
@@ -174,12 +176,12 @@ async def _reread(keys: KeyRing) -> None:
         keys.read_configured()
 
 
-def _line(provider: ActiveProvider) -> Line:
-    transport = _TRANSPORTS[provider.transport](provider)
+def _line(provider: ActiveProvider, tls: ssl.SSLContext) -> Line:
+    transport = _TRANSPORTS[provider.transport](provider, tls)
     return Line(Upstream(transport, connect=provider.timeouts.connect), provider.timeouts)
 
 
-_TRANSPORTS: dict[str, Callable[[ActiveProvider], httpx2.AsyncBaseTransport]] = {
-    "http": lambda provider: http_transport(allow_private=provider.allow_private),
-    "embedded": lambda _: EchoTransport(),
+_TRANSPORTS: dict[str, Callable[[ActiveProvider, ssl.SSLContext], httpx2.AsyncBaseTransport]] = {
+    "http": lambda provider, tls: http_transport(tls, allow_private=provider.allow_private),
+    "embedded": lambda _, __: EchoTransport(),
 }

@@ -32,7 +32,6 @@ STEERING = frozenset({
     "fallbacks",
     "mock_response",
     "model_list",
-    "organization",
     "vertex_credentials",
 })  # fmt: skip
 """Fields that elsewhere choose the host, the credential or the route. Here the configuration does."""

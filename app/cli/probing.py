@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -65,7 +66,8 @@ async def verdict_on(provider: ActiveProvider) -> Verdict:
     if request is None or provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
     upstream = Upstream(
-        http_transport(allow_private=provider.allow_private), connect=provider.timeouts.connect
+        http_transport(ssl.create_default_context(), allow_private=provider.allow_private),
+        connect=provider.timeouts.connect,
     )
     begin = time.monotonic()
     try:

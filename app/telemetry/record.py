@@ -26,21 +26,67 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None
     """The upstream's HTTP status, where it sent one."""
     duration_ms: float
+    started_ms: float | None = None
+    """After the call's own start."""
+    ttft_ms: float | None = None
+    """From this try's start to the first byte of its answer."""
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_nano: int | None = None
+    """Nano-dollars; null is unknown."""
 
 
-class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call adds to a subject's spending in one period of a budget."""
+
+    subject: str
+    period: str
+    """Its kind: the same second may begin a day and a month."""
+    period_start: int
+    """Unix seconds."""
+    nano: int
+    """Nano-dollars."""
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="intent"):
+    """One call that is about to be sent to a provider: what is known of it should its end never be written."""
+
+    id: str
+    """The same as of the record that follows."""
+    timestamp: str
+    request_id: str
+    key: str | None
+    user: str | None = None
+    team: str | None = None
+    plan: str | None = None
+    method: str
+    path: str
+    operation: str
+    model: str | None
+    stream: bool
+    input_tokens: int
+    """An estimate."""
+    cost_nano: int | None = None
+    """What to take the call's cost for, in nano-dollars; null is unknown."""
+    price_version: str | None = None
+    charges: list[Charge] = []
+    """What is reserved."""
+    tags: dict[str, str] = {}
+
+
+class CallRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="call"):
     """One call of a client, as it ended. Times in milliseconds, `timestamp` RFC 3339 in UTC."""
 
     id: str
     """Ours and unique: what makes a row of the ledger one. A client may send a request id twice."""
     timestamp: str
     level: Level = "info"
-    event: str = "call"
     request_id: str
     key: str | None
     """The key's name, never the key."""
     user: str | None = None
     team: str | None = None
+    plan: str | None = None
     method: str
     path: str
     operation: str
@@ -64,6 +110,11 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     usage_source: UsageSource
     cost: str | None = None
     """Dollars as a decimal string; null is unknown."""
+    cost_nano: int | None = None
+    """The same in nano-dollars."""
+    price_version: str | None = None
+    """Of the prices that the cost was found with."""
+    charges: list[Charge] = []
     ttft_ms: float | None
     duration_ms: float
     upstream_ms: float

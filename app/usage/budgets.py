@@ -33,7 +33,7 @@ class Budget:
     def __post_init__(self) -> None:
         check_nanos(self.amount)
         for share in self.notify:
-            if not isinstance(share, Decimal) or not 0 < share <= 1:
+            if not share.is_finite() or not 0 < share <= 1:
                 raise ValueError(f"`{share}` is no share of a budget; write one over 0 and up to 1, as 0.8")
 
 

@@ -116,7 +116,6 @@ STEERING = [
         "model_list",
         "api_version",
         "api_type",
-        "organization",
         "litellm_params",
         "litellm_x",
         "mock_response",

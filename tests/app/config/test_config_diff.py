@@ -24,7 +24,6 @@ def test_what_is_added_removed_and_changed(loads) -> None:
         "+ models.new: [fast]",
         "~ providers.ollama.drop: [a] → []",
         "~ providers.ollama.exact: null → true",
-        "- providers.ollama.rename: {}",
         "+ providers.ollama.rename.a: b",
         "~ server.allowed_hosts: [] → [a]",
         "~ server.drain: 5s → 1h",

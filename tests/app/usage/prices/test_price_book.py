@@ -137,7 +137,7 @@ class TestTime:
             ("2026-11-21T06:30:00", 2),
             ("2026-12-01T00:00:00", 10),
             ("2026-12-01T06:30:00", 4),
-            ("2026-11-20T12:00:00", 2),  # and back again
+            ("2026-11-20T12:00:01", 2),  # and back again
         ],
     )
     def test_the_last_condition_that_holds_counts(self, moment, dollars):

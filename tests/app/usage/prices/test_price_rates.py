@@ -36,7 +36,8 @@ def test_each_kind_of_token_has_its_own_rate_and_is_counted_once():
 def test_a_call_is_rounded_up_once_and_not_by_token_or_kind():
     third = Rates((Band(input=UNITS // 3 + 1, output=UNITS // 3),))
     assert third.cost(Usage(input_tokens=1, output_tokens=1)) == 1
-    assert third.cost(Usage(input_tokens=2, output_tokens=4)) == 3  # 2.000000000000001
+    assert third.cost(Usage(input_tokens=2, output_tokens=4)) == 2
+    assert third.cost(Usage(input_tokens=3, output_tokens=3)) == 3  # 2.000000000000001
     assert third.cost(Usage(input_tokens=10**9)) == 333_333_334  # 333,333,333.3
     assert third.cost(Usage()) == 0
 
