@@ -28,10 +28,13 @@ run: $(VENV)/.run ## Start the gateway on http://127.0.0.1:4000
 	@exec $(BIN)/switchgear run
 
 test: $(VENV)/.test ## Run the tests (under 90 s)
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow and not proofs"
 
 test-all: $(VENV)/.test ## Run the longer suites too
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 -m "not proofs"
+
+proofs: $(VENV)/.test ## Measure what the README promises, and print it
+	$(BIN)/python -m pytest -m proofs -s tests/proofs
 
 fmt: $(VENV)/.test ## Format the code
 	$(BIN)/ruff format .
@@ -51,9 +54,9 @@ imports: $(VENV)/.test ## Check that imports point down
 
 check: format lint types imports test ## What CI runs
 
-wheel: $(VENV)/.test ## Build the wheel into dist/
+wheel: $(BIN)/uv ## Build the wheel into dist/
 	rm -rf dist
-	$(BIN)/python -m build --wheel --outdir dist --installer uv
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist
 
 audit: $(VENV)/.test ## Look the locked versions up for known holes
 	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements/run.txt
@@ -66,4 +69,4 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all fmt format lint types imports check wheel audit lock clean
+.PHONY: help setup run test test-all proofs fmt format lint types imports check wheel audit lock clean

@@ -11,6 +11,8 @@
     ├── UriTooLong            414 invalid_request_error    uri_too_long
     ├── UnsupportedMedia      415 invalid_request_error    unsupported_encoding | unsupported_media_type
     ├── HeadersTooLarge       431 invalid_request_error    headers_too_large
+    ├── LimitReached          429 rate_limit_error         rate_limit_exceeded
+    ├── BudgetExceeded        429 insufficient_quota       insufficient_quota
     ├── Internal              500 server_error             internal_error
     ├── Upstream              as `from_upstream` maps it
     ├── Unavailable           503 server_error             overloaded | server_shutting_down | …
@@ -21,6 +23,7 @@ The wire form is OpenAI's: `{"error": {"message", "type", "param", "code"}}`.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -155,6 +158,32 @@ class HeadersTooLarge(GatewayError):
     default_code = "headers_too_large"
 
 
+class LimitReached(GatewayError):
+    """A limit has no room for the call now, or can never have."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "rate_limit_exceeded"
+
+    def __init__(
+        self, message: str, *, retry_after: float | None, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        """`retry_after` in seconds; None: waiting does not help."""
+        super().__init__(message, headers=(*headers, *retry_headers(retry_after)))
+        self.retry_after = retry_after
+
+
+class BudgetExceeded(GatewayError):
+    """A budget has no room for the call. SDKs retry every 429, so it says not to."""
+
+    status = 429
+    type = "insufficient_quota"
+    default_code = "insufficient_quota"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=(("x-should-retry", "false"),))
+
+
 class Internal(GatewayError):
     """A fault of ours. The log has the reason, under the request id."""
 
@@ -250,9 +279,13 @@ def from_upstream(error: upstream.UpstreamError) -> Upstream:
 
 def _retry_headers(error: upstream.UpstreamError) -> tuple[tuple[str, str], ...]:
     if isinstance(error, upstream.QuotaExhausted):
-        return (("x-should-retry", "false"),)
-    wait = error.retry_after
+        return retry_headers(None)
+    return () if error.retry_after is None else retry_headers(error.retry_after)
+
+
+def retry_headers(wait: float | None) -> tuple[tuple[str, str], ...]:
+    """Tell when to try again: seconds, rounded up so that it is never too early; None says not to."""
     if wait is None:
-        return ()
-    headers = (("retry-after-ms", str(int(wait * 1000))), ("retry-after", str(-int(-wait // 1))))
+        return (("x-should-retry", "false"),)
+    headers = (("retry-after-ms", str(math.ceil(wait * 1000))), ("retry-after", str(math.ceil(wait))))
     return (*headers, ("x-should-retry", "false")) if wait > LONGEST_WAIT else headers

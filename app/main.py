@@ -8,7 +8,7 @@ import os
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -18,34 +18,49 @@ from structlog.typing import FilteringBoundLogger
 
 from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
+from app.api.departure import Cancel, Drain, Policy
 from app.api.pages import PageRooms, build_pages
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.auth.snapshot import StoredKeys
 from app.config.activation import ActiveProvider
+from app.config.allowances import Price
 from app.config.loader import Loaded
 from app.config.models import Config
 from app.config.secret_files import CHECK_EVERY
 from app.errors import GatewayError
+from app.gateway.client_limits import ClientLimits
 from app.gateway.echo import EchoTransport
+from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway, Line
 from app.gateway.inflight import InFlight
+from app.gateway.notices import NoSender, Notices, Sender, Webhook
 from app.gateway.router import Router
+from app.gateway.rules import BudgetRules, LimitRules
+from app.gateway.spending import ClientBudgets, Prices, ProviderBudgets, Purse
+from app.gateway.target_limits import TargetLimits
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
+from app.limits.memory import MemoryLimits
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable, sqlite_path
 from app.store.keys import KeyStore
+from app.store.spending import SpendStore
 from app.telemetry.clock import Clock
 from app.telemetry.logging import CallLines
 from app.telemetry.metrics import Metrics
 from app.telemetry.record import CallRecord
+from app.usage.budget_book import BudgetBook
+from app.usage.budgets import Budget
 from app.usage.ledger import Ledger
+from app.usage.price_book import PriceBook
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
 from app.version import VERSION
 from providers.types import Secret
 
+CATCH_UP = 30.0
+"""Seconds that shipping what dead runs have left may take before budgets are read."""
 LEDGER_FLUSH = 10.0
 """Seconds that shipping the last records may take at the end. What is left is shipped at the next start."""
 MASTER = "master"
@@ -83,7 +98,13 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
     async with AsyncExitStack() as closing:
         database = Database(sqlite_path(config.storage))
         closing.push_async_callback(database.close)
-        ledger = _open_ledger(database, metrics, log, closing)
+        calls = CallStore(database)
+        spool = Spool(database.path.parent / "spool", f"{time.time_ns()}-{os.getpid()}-{new_id()[:8]}", log)
+        writer = LedgerWriter(calls, spool, log)
+        writer.start()
+        closing.push_async_callback(writer.close, LEDGER_FLUSH)
+        _watch_ledger(metrics, spool, writer)
+        ledger = Ledger(spool, writer.wake)
 
         key_store = KeyStore(database)
         keys = KeyRing(_configured_keys(config), clock.wall)
@@ -100,18 +121,49 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
         _run_beside(stored.follow(), "stored-keys", closing)
 
         tls = ssl.create_default_context()
-        upstreams = {provider.name: _line(provider, tls) for provider in loaded.providers}
-        for line in upstreams.values():
+        lines_out = {provider.name: _line(provider, tls) for provider in loaded.providers}
+        for line in lines_out.values():
             closing.push_async_callback(line.upstream.close)
-        router = Router(loaded.providers, config.models)
-        gateway = Gateway(router, upstreams, [InFlight(metrics), ledger])
+
+        notices = Notices(log, metrics, _sender(config, tls, log, closing), clock.wall)
+        price_book = PriceBook({name: _stated(each.prices) for name, each in config.providers.items()})
+        _run_beside(asyncio.to_thread(price_book.load), "prices", closing)
+        prices = Prices(price_book, clock)
+        budget_rules = BudgetRules(config)
+        budgets = BudgetBook()
+        await writer.catch_up(CATCH_UP)
+        await _seed(budgets, budget_rules.known(keys.principals()), SpendStore(database), clock.wall(), log)
+        purse = Purse(budgets, prices, notices, clock, unknown_price=config.ledger.unknown_price)
+
+        limit_rules, meters, forecasts = LimitRules(config), MemoryLimits(), Forecasts()
+        router = Router(loaded.providers, config.chains)
+        gateway = Gateway(
+            router=router,
+            lines=lines_out,
+            guards=[
+                InFlight(metrics),
+                ClientLimits(limit_rules, meters, forecasts, clock),
+                ClientBudgets(budget_rules, purse),
+            ],
+            gates=[TargetLimits(limit_rules, meters, clock), ProviderBudgets(budget_rules, purse)],
+            forecasts=forecasts,
+            prices=prices,
+            ledger=ledger,
+        )
 
         def tell(record: CallRecord) -> None:
             lines.write(record)
             metrics.observe(record)
 
-        calls = CallRooms(
-            gateway, keys, clock, new_id, tell, config.server.max_body, config.server.stream_commit
+        rooms = CallRooms(
+            gateway=gateway,
+            keys=keys,
+            clock=clock,
+            new_id=new_id,
+            on_finish=tell,
+            max_body=config.server.max_body,
+            stream_commit=config.server.stream_commit,
+            on_departure=_departure_policy(config),
         )
         pages = PageRooms(
             router, keys, metrics, config.metrics.token, lambda: True, int(clock.wall()), VERSION
@@ -121,18 +173,11 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
             metrics.count_refusal(error.code)
             log.warning("refused", request_id=request_id, status=error.http_status, code=error.code)
 
-        hall = FrontHall(call_endpoints(calls), build_pages(pages), new_id, log)
+        hall = FrontHall(call_endpoints(rooms), build_pages(pages), new_id, log)
         yield Running(hall, refused, router, keys, stored, key_store)
 
 
-def _open_ledger(
-    database: Database, metrics: Metrics, log: FilteringBoundLogger, closing: AsyncExitStack
-) -> Ledger:
-    folder = database.path.parent / "spool"
-    spool = Spool(folder, f"{time.time_ns()}-{os.getpid()}-{new_id()[:8]}", log)
-    writer = LedgerWriter(CallStore(database), spool, log)
-    writer.start()
-    closing.push_async_callback(writer.close, LEDGER_FLUSH)
+def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
     metrics.watch_ledger(
         pending=lambda: spool.pending,
         lost=lambda: spool.lost,
@@ -140,7 +185,41 @@ def _open_ledger(
         rejected=lambda: writer.rejected,
         store_up=lambda: not writer.store_is_down,
     )
-    return Ledger(spool, writer.wake)
+
+
+async def _seed(
+    book: BudgetBook, budgets: Sequence[Budget], spending: SpendStore, now: float, log: FilteringBoundLogger
+) -> None:
+    """Tell each budget what its running period has spent, as the ledger has it."""
+    running = {(b.subject, b.period.kind.value, b.period.start(now)): b for b in budgets}
+    try:
+        found = await spending.spend(
+            sorted({budget.subject for budget in budgets}), min((start for *_, start in running), default=0)
+        )
+    except StoreUnavailable as error:
+        log.error("budgets_not_seeded", reason=str(error))
+        return
+    for charge in found:
+        key = (charge.subject, charge.period, charge.period_start)
+        if budget := running.get(key):
+            book.seed(budget, charge.period_start, charge.nano)
+
+
+def _sender(
+    config: Config, tls: ssl.SSLContext, log: FilteringBoundLogger, closing: AsyncExitStack
+) -> Sender:
+    url = config.notifications.webhook
+    if url is None:
+        return NoSender()
+    transport = http_transport(tls, allow_private=config.notifications.allow_private)
+    closing.push_async_callback(transport.aclose)
+    webhook = Webhook(url, transport, log)
+    _run_beside(webhook.post_always(), "webhook", closing)
+    return webhook
+
+
+def _stated(prices: Mapping[str, Price]) -> dict[str, Mapping[str, str]]:
+    return {pattern: price.stated for pattern, price in prices.items()}
 
 
 def _run_beside(work: Coroutine[None, None, None], name: str, closing: AsyncExitStack) -> None:
@@ -160,13 +239,24 @@ def _configured_keys(config: Config) -> list[tuple[Secret, Principal]]:
         (
             key.key,
             Principal(
-                key.name, key.models, key.expires.timestamp() if key.expires else None, dict(key.metadata)
+                key.name,
+                key.models,
+                key.expires.timestamp() if key.expires else None,
+                key.plan,
+                key.priority,
+                dict(key.metadata),
             ),
         )
         for key in config.auth.keys
     ]
     master = config.auth.master_key
     return [*keys, (master, Principal(MASTER))] if master else keys
+
+
+def _departure_policy(config: Config) -> Policy:
+    if config.ledger.disconnect == "cancel":
+        return Cancel()
+    return Drain(config.ledger.drain_for, config.ledger.max_drains)
 
 
 async def _reread(keys: KeyRing) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from app.api.asgi import REQUEST_ID, RawHeaders, Receive, Scope, Send
 from app.api.body import ClientGone, check_media, read_body
-from app.api.client import ClientConnection, Departure
+from app.api.client import ClientConnection
+from app.api.departure import Departure, Policy
 from app.api.json_body import parse_object
 from app.api.request_checks import check_request
+from app.api.tags import read_tags
 from app.auth.keyring import KeyRing
 from app.errors import GatewayError, Unavailable
 from app.gateway.gateway import Gateway
@@ -29,7 +31,7 @@ PATHS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallRooms:
     """What every token endpoint needs."""
 
@@ -40,6 +42,7 @@ class CallRooms:
     on_finish: Callable[[CallRecord], None]
     max_body: int
     stream_commit: float
+    on_departure: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,15 @@ class CallEndpoint:
         self, headers: RawHeaders, receive: Receive, client: ClientConnection, log: CallLog
     ) -> None:
         principal = self.rooms.keys.authenticate(headers)
-        log.key = principal.name
+        log.key, log.plan, log.tags = principal.name, principal.plan, read_tags(headers)
         check_media(headers, self.rooms.max_body)
         body = await read_body(receive, self.rooms.max_body)
         log.received = self.rooms.clock.monotonic()
         call = await self._parse(body, log.id)
-        async with Departure(receive, client), _kept_alive(client, call, self.rooms.stream_commit):
+        async with (
+            Departure(receive, client, self.rooms.on_departure),
+            _kept_alive(client, call, self.rooms.stream_commit),
+        ):
             await self.rooms.gateway.serve(call, principal, client, log)
 
     def _open_log(self, scope: Scope) -> CallLog:

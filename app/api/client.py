@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 
-from app.api.asgi import Message, Receive, Send, error_messages
+from app.api.asgi import Send, error_messages
 from app.errors import GatewayError
 from app.gateway.client import Headers
 
@@ -55,7 +54,7 @@ class ClientConnection:
 
     async def refuse(self, error: GatewayError, *, close: bool) -> None:
         """Tell the client of an error: as a response, or as the last event of a stream, without `[DONE]`."""
-        if self.ended:
+        if self.ended or self.left:
             return
         if self.committed:
             await self._body(b"data: %b\n\n" % error.body(), more=False)
@@ -93,46 +92,11 @@ class ClientConnection:
 
     async def _body(self, data: bytes, *, more: bool) -> None:
         self.ended = self.ended or not more
+        if self.left:
+            return
         self._sending = True
         try:
             await self._send({"type": "http.response.body", "body": data, "more_body": more})
         finally:
             self._sending = False
             self._last_sent = asyncio.get_running_loop().time()
-
-
-class Departure:
-    """Ends what runs inside it when the client closes its connection.
-
-    The body must have been read: then all that `receive` can still give is the disconnect.
-    """
-
-    def __init__(self, receive: Receive, client: ClientConnection) -> None:
-        self._receive = receive
-        self._client = client
-
-    async def __aenter__(self) -> None:
-        owner = asyncio.current_task()
-        assert owner is not None
-        self._owner = owner
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(), name="client-departure")
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self._watcher.cancel()
-        if self._client.left and isinstance(error, asyncio.CancelledError):
-            # Ours, and done with: there is nobody left to tell.
-            self._owner.uncancel()
-            return True
-        return False
-
-    async def _watch(self) -> None:
-        message: Message = {}
-        while message.get("type") != "http.disconnect":
-            message = await self._receive()
-        if self._client.ended:
-            # Servers also say so when the response is complete.
-            return
-        self._client.left = True
-        self._owner.cancel()

@@ -65,6 +65,10 @@ class KeyRing:
         """Whether the configuration gives any key."""
         return bool(self._secrets)
 
+    def principals(self) -> list[Principal]:
+        """Give everyone who has a key."""
+        return [*self._configured.values(), *self._stored.values()]
+
     def replace_stored(self, stored: Mapping[str, Principal]) -> None:
         """Take a new snapshot of the stored keys: digest → principal."""
         self._stored = stored

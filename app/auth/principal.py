@@ -16,6 +16,9 @@ class Principal:
     """Names and patterns (`gpt-*`, `openai/*`) it may use; empty means all."""
     expires: float | None = None
     """Unix seconds after which it is not valid any more."""
+    plan: str | None = None
+    priority: str = "normal"
+    """`low`, `normal` or `high`: who goes first where calls wait."""
     metadata: dict[str, str] = field(default_factory=dict)
 
     def may_use(self, model: str) -> bool:

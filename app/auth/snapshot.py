@@ -51,7 +51,7 @@ class StoredKeys:
 
 def _by_digest(keys: list[StoredKey]) -> Mapping[str, Principal]:
     return {
-        key.digest: Principal(key.name, tuple(key.models or ()), key.expires, dict(key.metadata))
+        key.digest: Principal(key.name, tuple(key.models or ()), key.expires, metadata=dict(key.metadata))
         for key in keys
         if key.revoked is None
     }

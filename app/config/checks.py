@@ -3,26 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
 
-from app.config import chains, credentials
+from app.config import chains, credentials, urls
 from app.config.models import Config
-from app.config.problems import Mark, Problem
+from app.config.problems import Mark, Path, Problem, did_you_mean
 from app.config.shape import secrets_in
 from app.config.tree import Node, child, keys_of, nearest, place
 
 
 def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Problem]:
-    """Say what is wrong with chains, keys and secrets."""
+    """Say what is wrong with chains, keys, plans and secrets."""
     # From the tree, because what is wrong with a provider or model does not make its name unknown.
     providers = (*keys_of(child(tree, "providers")), *catalog)
     names = keys_of(child(tree, "models"))
     findings = (
-        *chains.findings(config.models, names, providers),
+        *_in_the_form_written(chains.findings(config.chains, names, providers), tree),
         *credentials.findings(config),
+        *_unknown_plans(config, keys_of(child(tree, "plans"))),
+        *_webhook(config),
         *_empty_keys(config, catalog),
     )
     for path, message, hint in findings:
         yield Problem(place(tree, path), path, message, hint)
+
+
+def _in_the_form_written(findings: Iterator[chains.Finding], tree: Node) -> Iterator[chains.Finding]:
+    """Lead to a target through `targets` where the model is written as a mapping."""
+    for path, message, hint in findings:
+        form: Path = ("targets",) if keys_of(nearest(tree, path[:2])) else ()
+        yield (*path[:2], *(form if path[2:] else ()), *path[2:]), message, hint
+
+
+def _unknown_plans(config: Config, plans: Collection[str]) -> Iterator[credentials.Finding]:
+    for index, key in enumerate(config.auth.keys):
+        if key.plan is not None and key.plan not in plans:
+            hint = did_you_mean(key.plan, plans) or "name it under `plans`"
+            yield ("auth", "keys", index, "plan"), f"there is no plan `{key.plan}`", hint
+
+
+def _webhook(config: Config) -> Iterator[credentials.Finding]:
+    said = config.notifications
+    if said.webhook and (
+        fault := urls.fault_of_webhook(said.webhook.reveal(), allow_private=said.allow_private)
+    ):
+        yield ("notifications", "webhook"), *fault
 
 
 def _empty_keys(config: Config, catalog: Collection[str]) -> Iterator[credentials.Finding]:
@@ -36,11 +61,27 @@ def _empty_keys(config: Config, catalog: Collection[str]) -> Iterator[credential
 
 def skipped_targets(config: Config, on: Collection[str]) -> Iterator[str]:
     """Tell of targets that no call will reach because their provider is off."""
-    for name, chain in config.models.items():
+    for name, chain in config.chains.items():
         for target in chain:
             provider = target.partition("/")[0]
             if "/" in target and provider not in on:
                 yield f"models.{name}: {target} is skipped, since {provider} is off"
+
+
+def idle_groups(config: Config, on: Collection[str]) -> Iterator[str]:
+    """Tell of patterns of groups that no model of a provider can fit."""
+    providers = {*on, *config.providers}
+    for name, group in config.limit_groups.items():
+        for pattern in group.models:
+            if not any(_may_fit(pattern, provider) for provider in providers):
+                hint = "" if "/" in pattern else f": patterns are over provider/model, as `*/{pattern}`"
+                yield f"limit_groups.{name}: {pattern} fits no model of a provider that is configured{hint}"
+
+
+def _may_fit(pattern: str, provider: str) -> bool:
+    """Whether some `provider/…` fits: whether a beginning of the pattern takes the provider's part."""
+    part = f"{provider}/"
+    return any(fnmatchcase(part, pattern[: end + 1]) for end in range(len(pattern)))
 
 
 def literal_secrets(config: Config, tree: Node) -> Iterator[Mark]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from app.config.models import Config, Section
+from app.config.models import Config
+from app.config.section import Section
 from providers.types import Secret
 
 _NOTHING = object()
@@ -37,10 +38,14 @@ def diff(before: Config, after: Config) -> tuple[Change, ...]:
 
 def _became_branch(path: str, *sides: Mapping[str, object]) -> bool:
     """Whether an empty mapping got its first entry, or one lost its last: the entry says it all."""
-    return any(other.startswith(path + ".") for side in sides for other in side)
+    was_empty = not any(side.get(path) for side in sides)
+    return was_empty and any(other.startswith(path + ".") for side in sides for other in side)
 
 
 def _change(path: str, old: object, new: object) -> Change | None:
+    if (old is _NOTHING and new is None) or (old is None and new is _NOTHING):
+        # A setting that may be left out, beside others that came or went.
+        return None
     if old is _NOTHING:
         return Change("added", path, None, _text(new))
     if new is _NOTHING:
@@ -50,7 +55,7 @@ def _change(path: str, old: object, new: object) -> Change | None:
 
 def _settings(value: object, path: str) -> Iterator[tuple[str, object]]:
     for name, item in _parts(value):
-        yield from _settings(item, f"{path}.{name}" if path else name)
+        yield from _settings(item, ".".join(part for part in (path, name) if part))
     if not _is_branch(value):
         yield path, value
 
@@ -62,17 +67,25 @@ def _is_branch(value: object) -> bool:
 
 def _parts(value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Section):
-        # As JSON, a duration is `60s` and a date is RFC 3339; secrets stay what they are, to be compared.
-        shown = value.model_dump(mode="json")
-        for name in type(value).model_fields:
-            item = getattr(value, name)
-            yield name, item if isinstance(item, Section | Secret | Mapping | tuple) else shown[name]
+        yield from _parts_of_section(value)
     elif isinstance(value, Mapping):
         yield from value.items()
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             if isinstance(item, Section):
                 yield getattr(item, "name", str(index)), item
+
+
+def _parts_of_section(section: Section) -> Iterator[tuple[str, object]]:
+    # As JSON, a duration is `60s` and a date is RFC 3339; secrets stay what they are, to be compared.
+    shown = section.model_dump(mode="json")
+    for name, field in type(section).model_fields.items():
+        item = getattr(section, name)
+        if name == section.short:
+            yield "", item
+        elif not (section.short and item == field.default):
+            # Beside what the short form says stands only what is set, as in the file.
+            yield name, item if isinstance(item, Section | Secret | Mapping | tuple) else shown[name]
 
 
 def _text(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from app.config.models import Config
 from app.config.problems import Mark, Path, Problem, did_you_mean
 from app.config.reading import DEEPEST
-from app.config.shape import Shape, below, is_later, is_list, is_section, is_table, known_keys
+from app.config.shape import Shape, below, is_later, is_list, is_section, is_table, known_keys, takes_list
 from app.config.tree import Node, child, keys_of, merge, single
 from providers.types import Json
 
@@ -118,7 +118,7 @@ def _unknown(setting: Setting, index: int, shape: Shape) -> Problem:
 def _leaf(setting: Setting, shape: Shape, path: Path) -> Node:
     """Read the text by what the setting takes: a scalar as it is, a list as JSON or with commas."""
     text = setting.value.strip()
-    if is_list(shape) and not text.startswith("["):
+    if takes_list(shape) and not text.startswith(("[", "{")):
         items = [item.strip() for item in text.split(",")] if text else []
         return _node(items, setting.mark)
     if not (is_list(shape) or is_table(shape) or is_section(shape)):
@@ -126,7 +126,7 @@ def _leaf(setting: Setting, shape: Shape, path: Path) -> Node:
     try:
         return _node(_parsed(text) if text else None, setting.mark)
     except (ValueError, RecursionError):
-        form = '["a", "b"] or a,b' if is_list(shape) else '{"key": "value"}'
+        form = '["a", "b"] or a,b' if takes_list(shape) else '{"key": "value"}'
         raise _RefusedError(
             Problem(setting.mark, path, "is not valid JSON, or holds a key twice", f"write {form}")
         ) from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config.activation import ActiveProvider, activate
-from app.config.checks import check, literal_secrets, skipped_targets, thin_master_key
+from app.config.checks import check, idle_groups, literal_secrets, skipped_targets, thin_master_key
 from app.config.composing import LARGEST_TEXT
 from app.config.environment import CONFIG_VARIABLE, from_command_line, from_environment, lay_over
 from app.config.models import Config
@@ -75,7 +75,12 @@ def load(
     return Loaded(
         config,
         activation.providers,
-        (*activation.warnings, *thin_master_key(config), *_warnings_of_files(config, tree, chosen)),
+        (
+            *activation.warnings,
+            *thin_master_key(config),
+            *idle_groups(config, on),
+            *_warnings_of_files(config, tree, chosen),
+        ),
         (*activation.notices, *skipped_targets(config, on)),
         chosen,
         tuple(secret_files.paths),

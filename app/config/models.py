@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from app.config.accounting import Ledger, Notifications
+from app.config.allowances import Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
+from app.config.public_models import ModelSettings
 from app.config.scalars import (
     Count,
     Duration,
@@ -26,24 +29,9 @@ from app.config.scalars import (
     none_is_empty,
     refuse,
 )
+from app.config.section import EMPTY, Section
 
-_PROVIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class Section(BaseModel):
-    """A mapping of settings: frozen, and strict about its keys."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
-    )
-
-    later: ClassVar[frozenset[str]] = frozenset()
-    """Keys that the design names and this version does not have: refused as such, never ignored."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_is_empty(cls, value: Any) -> Any:
-        return {} if value is None else value
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Server(Section):
@@ -75,8 +63,6 @@ class Metrics(Section):
 class Key(Section):
     """An API key of ours that stands in the configuration."""
 
-    later = frozenset({"plan", "priority"})
-
     name: Text
     """What logs and reports call this key. Unique."""
     key: SecretText
@@ -85,7 +71,15 @@ class Key(Section):
     """Patterns of the models that the key may use, such as `openai/*`; an empty list means all."""
     expires: Maybe[Moment] = None
     """When the key stops working: an RFC 3339 date (its first moment in UTC) or date-time."""
-    metadata: Table[Word] = {}
+    plan: Text | None = None
+    """The plan whose limits and budgets hold for the key, besides its own."""
+    limits: Limiting = Limits()
+    """How fast the key may call: as under `plans`."""
+    budget: Budgets = ()
+    """How much the key may spend: as under `plans`."""
+    priority: Literal["low", "normal", "high"] = "normal"
+    """Who goes first where calls wait."""
+    metadata: Table[Word] = EMPTY
     """Texts of your own to keep with the key."""
 
 
@@ -103,10 +97,12 @@ class Auth(Section):
 class Credential(Section):
     """A provider's key, as it gave it to you."""
 
-    later = frozenset({"weight", "models", "limits"})
+    later = frozenset({"weight", "models"})
 
     key: SecretText
     """The key itself."""
+    limits: Limiting = Limits()
+    """How fast it may be used: as under `plans`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -143,7 +139,7 @@ def _one_credential(keys: tuple[Credential, ...]) -> tuple[Credential, ...]:
 class ProviderSettings(Section):
     """A provider: one of the catalogue, or anything that speaks one of the dialects."""
 
-    later = frozenset({"limits", "breaker", "retry", "pool", "region", "prices"})
+    later = frozenset({"breaker", "retry", "pool", "region"})
 
     keys: Annotated[Listing[Credential], AfterValidator(_one_credential)] = ()
     """The provider's key, as a list of one. Without it, the vendor's own variable is used, such as OPENAI_API_KEY."""
@@ -157,7 +153,7 @@ class ProviderSettings(Section):
     """Whether the address may be a private one. Default: the catalogue's, else false."""
     exact: Maybe[Flag] = None
     """Whether it speaks clean OpenAI, so that its bytes pass through. Default: the catalogue's, else false."""
-    rename: Table[Text] = {}
+    rename: Table[Text] = EMPTY
     """Request fields that it spells otherwise: OpenAI's name → its name."""
     drop: Listing[Text] = ()
     """Request fields to leave out for it."""
@@ -165,23 +161,23 @@ class ProviderSettings(Section):
     """Patterns of the bare model names that go to it, such as `acme-*`. Default: the catalogue's."""
     max_tokens: Maybe[Count] = None
     """What to ask for where the dialect needs a number and the client gave none."""
+    limits: Limiting = Limits()
+    """How fast the provider may be used: as under `plans`."""
+    budget: Budgets = ()
+    """How much may be spent there: as under `plans`."""
+    prices: Annotated[Table[Price], AfterValidator(told_apart)] = EMPTY
+    """What its models cost, by pattern of the model's name; else the published prices count."""
 
 
-def _chain(value: object) -> object:
-    if isinstance(value, Mapping):
-        refuse(
-            "the mapping form of a model is not available yet",
-            "give a list of targets: [openai/gpt-4o-mini, …]",
-        )
-    if isinstance(value, str):
-        refuse("must be a list of targets", f"write `[{value}]`")
-    return value
+def _name_of(kind: str) -> AfterValidator:
+    """Give the check of a name that becomes part of other names, as in `provider/model`."""
 
+    def check(name: str) -> str:
+        if not _NAME.fullmatch(name):
+            refuse(f"`{name}` cannot be a {kind}'s name", "use letters, digits, `-`, `_` and `.`, and no `/`")
+        return name
 
-def _provider_name(name: str) -> str:
-    if not _PROVIDER_NAME.fullmatch(name):
-        refuse(f"`{name}` cannot be a provider's name", "use letters, digits, `-`, `_` and `.`, and no `/`")
-    return name
+    return AfterValidator(check)
 
 
 def _storage(value: str) -> str:
@@ -212,7 +208,7 @@ class Logging(Section):
 class Config(Section):
     """Settings of Switchgear. Every key is optional; top-level keys that begin with `x-` are ignored."""
 
-    later = frozenset({"admin", "plans", "limit_groups", "on_state_loss", "state"})
+    later = frozenset({"admin", "on_state_loss", "state"})
 
     version: Annotated[Count, BeforeValidator(_version)] = 1
     """Version of this format: 1."""
@@ -222,13 +218,28 @@ class Config(Section):
     """Who may read `/metrics`."""
     auth: Auth = Auth()
     """Who may call."""
+    plans: Annotated[Mapping[Annotated[str, _name_of("plan")], Plan], none_is_empty(dict)] = EMPTY
+    """Named limits and budgets. A key has a plan's beside its own, and shares them with no other key."""
     providers: Annotated[
-        Mapping[Annotated[str, AfterValidator(_provider_name)], ProviderSettings], none_is_empty(dict)
-    ] = {}
+        Mapping[Annotated[str, _name_of("provider")], ProviderSettings], none_is_empty(dict)
+    ] = EMPTY
     """Providers by name; for one of the catalogue, a key is enough."""
-    models: Table[Annotated[Listing[Text], BeforeValidator(_chain)]] = {}
-    """Public model names, each with its targets: tried in this order."""
+    models: Table[ModelSettings] = EMPTY
+    """Public model names, each with a list of its targets, or with a mapping."""
+    limit_groups: Annotated[Mapping[Annotated[str, _name_of("group")], LimitGroup], none_is_empty(dict)] = (
+        EMPTY
+    )
+    """Limits that several upstream models share."""
     storage: Annotated[Text, AfterValidator(_storage)] = "sqlite:///data/switchgear.db"
     """Where keys and usage are kept: sqlite:///path, relative to the working directory."""
+    ledger: Ledger = Ledger()
+    """How calls are accounted."""
+    notifications: Notifications = Notifications()
+    """Who is told when a share of a budget is spent."""
     logging: Logging = Logging()
     """What is logged, and how."""
+
+    @property
+    def chains(self) -> Mapping[str, tuple[str, ...]]:
+        """Give the targets of each public model."""
+        return {name: model.targets for name, model in self.models.items()}

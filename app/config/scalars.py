@@ -54,8 +54,8 @@ def duration(value: object) -> object:
 
 
 def duration_text(seconds: float) -> str:
-    """Write seconds as `1h`, `60s` or `200ms`: the way people write time-outs."""
-    for unit in ("h", "s", "ms"):
+    """Write seconds as `90d`, `1h`, `60s` or `200ms`: the way people write time-outs."""
+    for unit in ("d", "h", "s", "ms"):
         count = seconds / _SECONDS[unit]
         if count >= 1 and count.is_integer():
             return f"{int(count)}{unit}"
@@ -137,7 +137,7 @@ def none_is_empty(empty: Callable[[], object]) -> BeforeValidator:
     return BeforeValidator(lambda value: empty() if value is None else value)
 
 
-def _textual(schema: Mapping[str, Any], pattern: str) -> WithJsonSchema:
+def textual(schema: Mapping[str, Any], pattern: str) -> WithJsonSchema:
     """Give the schema for editors: the typed form, its text, or a text that is interpolated."""
     return WithJsonSchema(
         {"anyOf": [dict(schema), {"type": "string", "pattern": f"{_INTERPOLATED}|^(?:{pattern})$"}]}
@@ -161,22 +161,22 @@ Text = Annotated[
 """A text that is not empty. To an editor `10.10` is a number; to us it is what was written."""
 Word = Annotated[str, WithJsonSchema({"type": ["string", "number", "boolean"]})]
 """A text that may be empty."""
-Flag = Annotated[bool, BeforeValidator(flag), _textual({"type": "boolean"}, "true|false")]
+Flag = Annotated[bool, BeforeValidator(flag), textual({"type": "boolean"}, "true|false")]
 Port = Annotated[
     int,
     BeforeValidator(integer),
     Field(ge=0, le=65535),
-    _textual({"type": "integer", **_BOUNDS, "maximum": 65535}, r"\d+"),
+    textual({"type": "integer", **_BOUNDS, "maximum": 65535}, r"\d+"),
 ]
 Count = Annotated[
-    int, BeforeValidator(integer), Field(ge=1), _textual({"type": "integer", "minimum": 1}, r"\d+")
+    int, BeforeValidator(integer), Field(ge=1), textual({"type": "integer", "minimum": 1}, r"\d+")
 ]
 Size = Annotated[
     int,
     BeforeValidator(size),
     Field(ge=1),
     PlainSerializer(size_text, return_type=str, when_used="json"),
-    _textual({"type": "integer", "minimum": 1}, rf"\d+\s*(?:{'|'.join(_BYTES)})"),
+    textual({"type": "integer", "minimum": 1}, rf"\d+\s*(?:{'|'.join(_BYTES)})"),
 ]
 Duration = Annotated[float, BeforeValidator(duration), Field(ge=0), _DURATION_TEXT, _DURATION_SCHEMA]
 Wait = Annotated[float, BeforeValidator(duration), Field(gt=0), _DURATION_TEXT, _DURATION_SCHEMA]

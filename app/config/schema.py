@@ -7,6 +7,11 @@ from providers.types import Json, JsonObject
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+_SHORT_FORMS = {"Credential": "key", "ModelSettings": "targets"}
+"""Sections in whose place one of their settings may stand."""
+_ALONE = ({"$ref": "#/$defs/Budget"},)
+"""What may stand in place of a list of it."""
+
 
 def schema() -> JsonObject:
     """Give the schema of `config.yaml`: what an editor may accept, since a text may also be interpolated."""
@@ -15,9 +20,9 @@ def schema() -> JsonObject:
     for section in sections:
         for name, setting in section["properties"].items():
             section["properties"][name] = _adapted(setting)
-    made["$defs"]["Credential"] = {
-        "anyOf": [_secret_of(made["$defs"]["Credential"]), made["$defs"]["Credential"]]
-    }
+    for name, setting in _SHORT_FORMS.items():
+        section = made["$defs"][name]
+        made["$defs"][name] = {"anyOf": [_alone(section["properties"][setting]), section]}
     return {"$schema": DIALECT, **made, "title": "Switchgear configuration", "patternProperties": {"^x-": {}}}
 
 
@@ -28,7 +33,9 @@ def _adapted(setting: JsonObject) -> JsonObject:
     if "$ref" in rest.get("additionalProperties", {}):
         rest["additionalProperties"] = {"anyOf": [rest["additionalProperties"], {"type": "null"}]}
     alternatives = rest.get("anyOf", [rest])
-    if "enum" in rest:
+    if rest.get("items") in _ALONE:
+        alternatives = [rest["items"], rest]
+    elif "enum" in rest:
         alternatives = [rest, {"type": "string", "pattern": r"\$\{"}]
     elif _may_be_empty(rest):
         alternatives = [rest, {"type": "null"}]
@@ -39,6 +46,7 @@ def _may_be_empty(setting: JsonObject) -> bool:
     return "$ref" in setting or setting.get("type") in ("array", "object")
 
 
-def _secret_of(credential: JsonObject) -> JsonObject:
-    key: JsonObject = credential["properties"]["key"]
-    return {"anyOf": key["anyOf"], "description": key["description"]}
+def _alone(setting: JsonObject) -> JsonObject:
+    """Give the setting as it is written in place of its section."""
+    forms = [form for form in setting["anyOf"] if form != {"type": "null"}]
+    return {"anyOf": forms, "description": setting["description"]}

@@ -6,8 +6,9 @@ import types
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from app.config.models import Config, Section
+from app.config.models import Config
 from app.config.problems import Path
+from app.config.section import Section
 from providers.types import Secret
 
 Shape = Any
@@ -18,12 +19,15 @@ ANY_KEY = "*"
 
 
 def core(annotation: Shape) -> Shape:
-    """Take `Annotated` and `None` off a type."""
+    """Take off a type `Annotated`, `None`, and the list around what may be written without it."""
     origin = _origin(annotation)
     if origin is Annotated:
         return core(get_args(annotation)[0])
     if origin in {Union, types.UnionType}:
         return core(next(part for part in get_args(annotation) if part is not type(None)))
+    if origin is tuple:
+        item = core(get_args(annotation)[0])
+        return item if is_section(item) and item.alone else annotation
     return annotation
 
 
@@ -41,6 +45,11 @@ def is_list(shape: Shape) -> bool:
     return _origin(shape) is tuple
 
 
+def takes_list(shape: Shape) -> bool:
+    """Whether a list of texts may be written: for a list, or for a section that has a short form."""
+    return is_list(shape) or (is_section(shape) and bool(shape.short))
+
+
 def is_table(shape: Shape) -> bool:
     """Whether it is a mapping with the user's own keys."""
     return _origin(shape) is Mapping
@@ -49,6 +58,9 @@ def is_table(shape: Shape) -> bool:
 def below(shape: Shape, part: str | int) -> Shape | None:
     """Give what is allowed one step down, or nothing if there is no such step."""
     if is_section(shape):
+        if isinstance(part, int):
+            # One of several that may also be written alone.
+            return shape if shape.alone else None
         field = shape.model_fields.get(part)
         return None if field is None else core(field.annotation)
     if is_table(shape):

@@ -1,4 +1,4 @@
-"""What may be a provider's `base_url`. Pure: names are not resolved here, the connector checks what they give."""
+"""What may be a provider's `base_url`, or a webhook. Pure: names are not resolved here, the connector checks what they give."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ _ILLEGAL = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\\"<>^`{|}]")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9%._~-]+)?\]")
 
 EXAMPLE = "such as `https://api.acme.test/v1`"
+WEBHOOK_EXAMPLE = "such as `https://hooks.acme.test/budgets`"
 
 
 class Fault(NamedTuple):
@@ -35,12 +36,41 @@ def fault_of(url: str, *, allow_private: bool) -> Fault | None:
     return _fault_of_form(parts, host, port) or (None if allow_private else _fault_of_host(host))
 
 
+def fault_of_webhook(url: str, *, allow_private: bool) -> Fault | None:
+    """Say what is wrong with a webhook's URL, if anything is.
+
+    It may hold a query, where many services want a token. To another machine it is https://, unless private
+    addresses are allowed; this machine needs no allowance.
+    """
+    before_query, mark, query = url.partition("?")
+    fault = fault_of(before_query, allow_private=True)
+    if fault is None and mark and ("#" in query or _ILLEGAL.search(query)):
+        fault = Fault("the URL's query holds a character that it cannot", WEBHOOK_EXAMPLE)
+    if fault is not None:
+        return Fault(fault.message, WEBHOOK_EXAMPLE)
+    parts = urlsplit(before_query)
+    host = parts.hostname or ""
+    if allow_private or _is_this_machine(host):
+        return None
+    if parts.scheme == "http":
+        hint = "set `allow_private: true` beside it if the way there is private"
+        return Fault("the URL must begin with https://", hint)
+    if is_private_host(host):
+        return Fault(f"{host} is no public address", "set `allow_private: true` beside it if that is meant")
+    return None
+
+
 def is_private_host(host: str) -> bool:
     """Whether the host is an address that is not public, or a name that always means this machine."""
     if (ip := literal(host)) is not None:
         return not is_public(ip)
     name = host.lower().removesuffix(".")
     return name == "localhost" or name.endswith(".localhost")
+
+
+def _is_this_machine(host: str) -> bool:
+    ip = literal(host)
+    return is_private_host(host) if ip is None else ip.is_loopback
 
 
 def _fault_of_form(parts: SplitResult, host: str, port: int | None) -> Fault | None:

@@ -13,14 +13,19 @@ from dataclasses import dataclass
 
 from app.auth.principal import Principal
 from app.config.models import Timeouts
-from app.errors import GatewayError, from_upstream
+from app.errors import GatewayError, LimitReached, from_upstream
 from app.gateway.attempt import Attempt, Batches
 from app.gateway.client import Client, Headers
-from app.gateway.guard import Admissions, Guard, Ticket
+from app.gateway.forecast import Forecasts
+from app.gateway.guard import Gate, Guard, Passages, Ticket
 from app.gateway.record import CallLog
-from app.gateway.router import Plan, Router
+from app.gateway.router import Router
+from app.gateway.settlement import Settlement
+from app.gateway.spending import Prices
 from app.gateway.upstream import Upstream
+from app.store.money import dollars
 from app.telemetry.record import Outcome
+from app.usage.ledger import Ledger
 from providers.errors import RequestRejected, StreamTruncated, UpstreamError, UpstreamTimeout
 from providers.registry import adapter_for
 from providers.types import Call, Chunk, Target
@@ -34,13 +39,18 @@ class Line:
     timeouts: Timeouts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
     """Answers calls. Holds nothing of any one of them."""
 
-    def __init__(self, router: Router, lines: Mapping[str, Line], guards: Sequence[Guard]) -> None:
-        self._router = router
-        self._lines = lines
-        self._guards = guards
+    router: Router
+    lines: Mapping[str, Line]
+    """By provider."""
+    guards: Sequence[Guard]
+    gates: Sequence[Gate]
+    forecasts: Forecasts
+    prices: Prices
+    ledger: Ledger
 
     async def serve(self, call: Call, principal: Principal, client: Client, log: CallLog) -> None:
         """Answer one call to its client.
@@ -48,11 +58,14 @@ class Gateway:
         Raises the `GatewayError` that the client is still to be told; the call is settled by then.
         """
         log.call = call
-        settlement = _Settlement(Admissions(self._guards), log)
+        log.price_version = self.prices.version
+        settlement = Settlement(self.guards, self.ledger, log)
         try:
-            plan = self._router.plan(call.model, call.operation, principal)
-            await settlement.admissions.take(Ticket(log.request_id, call, principal, plan))
-            await self._first_success(plan, call, client, settlement)
+            plan = self.router.plan(call.model, call.operation, principal)
+            forecast = self.forecasts.of(call, principal.name)
+            ticket = Ticket(log.request_id, call, principal, plan, forecast)
+            await settlement.admit(ticket)
+            await self._first_success(ticket, client, settlement)
         except UpstreamError as error:
             refusal = from_upstream(error)
             settlement.close(_outcome(error), _status(client, refusal), refusal.code)
@@ -67,73 +80,70 @@ class Gateway:
         finally:
             settlement.close("internal_error", 500, "internal_error")
 
-    async def _first_success(self, plan: Plan, call: Call, client: Client, settlement: _Settlement) -> None:
-        """Try the targets in order. Raises the last one's `UpstreamError`."""
-        *others, last = plan.targets
-        for target in others:
+    async def _first_success(self, ticket: Ticket, client: Client, settlement: Settlement) -> None:
+        """Try the targets in order. Raises the last `UpstreamError`, or why no target could be tried."""
+        failure: UpstreamError | None = None
+        closed: list[GatewayError] = []
+        for target in ticket.plan.targets:
             try:
-                return await self._try(target, call, client, settlement)
+                passages = Passages(self.gates, ticket, target)
+            except GatewayError as error:
+                closed.append(error)
+                continue
+            try:
+                return await self._try(target, ticket, passages, client, settlement)
             except UpstreamError as error:
                 if client.has_content or not error.try_next:
                     raise
-        return await self._try(last, call, client, settlement)
+                failure = error
+        raise failure or min(closed, key=_wait)
 
-    async def _try(self, target: Target, call: Call, client: Client, settlement: _Settlement) -> None:
+    async def _try(
+        self, target: Target, ticket: Ticket, passages: Passages, client: Client, settlement: Settlement
+    ) -> None:
         log = settlement.log
-        line = self._lines[target.provider]
-        adapter = adapter_for(target.dialect, call.operation)
+        line = self.lines[target.provider]
+        adapter = adapter_for(target.dialect, ticket.call.operation)
         assert adapter is not None, "the plan holds only targets that serve the operation"
-        attempt = Attempt(call, target, adapter, line.upstream, line.timeouts, log.clock.wall)
-        log.begin_attempt(target)
+        attempt = Attempt(ticket.call, target, adapter, line.upstream, line.timeouts, log.clock.wall)
+        log.begin_attempt(target, self.prices.of(target, ticket), passages)
         try:
-            if call.stream:
-                await self._stream(attempt, client, settlement)
+            if ticket.call.stream:
+                await self._stream(attempt, ticket, client, settlement)
             else:
-                await self._reply(attempt, client, settlement)
+                await self._reply(attempt, ticket, client, settlement)
         except UpstreamError as error:
             error.conceal(target.credential.reveal() if target.credential else "", target.base_url)
-            log.accepted = isinstance(error, UpstreamTimeout | StreamTruncated) or log.tally.text_bytes > 0
-            log.end_attempt(from_upstream(error).code, error.status)
+            billed = isinstance(error, UpstreamTimeout | StreamTruncated) or log.tally.text_bytes > 0
+            log.end_attempt(from_upstream(error).code, error.status, billed=billed, complete=False)
             raise
         except asyncio.CancelledError:
-            log.end_attempt("cancelled", None)
+            log.end_attempt("cancelled", None, billed=True, complete=False)
             raise
 
-    async def _reply(self, attempt: Attempt, client: Client, settlement: _Settlement) -> None:
+    async def _reply(self, attempt: Attempt, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         reply = await attempt.reply()
-        settlement.log.tally.add([Chunk(reply.body, reply.usage, reply.model)])
-        settlement.log.answer_ready()
-        settlement.succeed()
-        await client.reply(reply.body, _answer_headers(settlement.log))
+        log = settlement.log
+        log.tally.add([Chunk(reply.body, reply.usage, reply.model)])
+        log.answer_ready()
+        headers = _answer_headers(ticket, log)
+        settlement.succeed(client)
+        cost = () if log.cost_nano is None else (("x-switchgear-cost", dollars(log.cost_nano)),)
+        await client.reply(reply.body, (*headers, *cost))
 
-    async def _stream(self, attempt: Attempt, client: Client, settlement: _Settlement) -> None:
+    async def _stream(self, attempt: Attempt, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         async with attempt.stream() as batches:
-            await self._relay(batches, client, settlement.log)
-            settlement.succeed()
+            await self._relay(batches, ticket, client, settlement.log)
+            settlement.succeed(client)
             await client.end()
 
-    async def _relay(self, batches: Batches, client: Client, log: CallLog) -> None:
+    async def _relay(self, batches: Batches, ticket: Ticket, client: Client, log: CallLog) -> None:
         async for chunks in batches:
             log.tally.add(chunks)
             frames = b"".join([b"data: %b\n\n" % chunk.data for chunk in chunks if chunk.data])
             if frames:
                 log.answer_ready()
-                await client.write(frames, _answer_headers(log))
-
-
-class _Settlement:
-    """The end of one call, which comes once."""
-
-    def __init__(self, admissions: Admissions, log: CallLog) -> None:
-        self.admissions = admissions
-        self.log = log
-
-    def succeed(self) -> None:
-        self.log.end_attempt("success", 200)
-        self.close("success", 200, None)
-
-    def close(self, outcome: Outcome, status: int, error_type: str | None) -> None:
-        self.admissions.settle(self.log.finish(outcome, status, error_type))
+                await client.write(frames, () if client.committed else _answer_headers(ticket, log))
 
 
 def _outcome(error: UpstreamError) -> Outcome:
@@ -146,11 +156,18 @@ def _status(client: Client, error: GatewayError) -> int:
     return 200 if client.committed else error.http_status
 
 
-def _answer_headers(log: CallLog) -> Headers:
-    assert log.target is not None
+def _wait(error: GatewayError) -> float:
+    """Order refusals by how soon they end; what no waiting ends comes last."""
+    wait = error.retry_after if isinstance(error, LimitReached) else None
+    return float("inf") if wait is None else wait
+
+
+def _answer_headers(ticket: Ticket, log: CallLog) -> Headers:
+    assert log.current is not None
     return (
-        ("x-switchgear-provider", log.target.provider),
-        ("x-switchgear-model", log.target.model),
+        ("x-switchgear-provider", log.current.target.provider),
+        ("x-switchgear-model", log.current.target.model),
         ("x-switchgear-attempts", str(log.attempts)),
         ("x-switchgear-overhead-ms", f"{log.overhead * 1000:.2f}"),
+        *ticket.headers,
     )

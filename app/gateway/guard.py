@@ -1,32 +1,47 @@
-"""What a call must pass on its way down, and what learns of its end on the way up."""
+"""What a call must pass on its way down, and what learns of its end on the way up.
+
+A guard stands before the whole call: what the client must respect. A gate stands before each
+attempt: what the target must respect.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.auth.principal import Principal
+from app.gateway.forecast import Forecast
 from app.gateway.router import Plan
-from app.telemetry.record import CallRecord
-from providers.types import Call
+from app.telemetry.record import CallRecord, Charge
+from app.usage.rates import Rates
+from providers.types import Call, Target, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ticket:
-    """What a guard may judge a call by."""
+    """What guards and gates may judge a call by. A guard may replace `call`, and add response headers."""
 
     request_id: str
     call: Call
     principal: Principal
     plan: Plan
+    forecast: Forecast
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    rates: dict[str, Rates | None] = field(default_factory=dict)
+    """By target, as they were when the call began."""
+    charges: list[Charge] = field(default_factory=list)
+    """What the guards have reserved, for the ledger's intent."""
 
 
 class Admission(Protocol):
     """What a guard holds for one call between its admission and its end."""
 
-    def settle(self, record: CallRecord, /) -> None:
-        """Give back, charge or write down. Called exactly once; never awaits, never raises."""
+    def settle(self, record: CallRecord, /) -> CallRecord:
+        """Give back, charge or learn. Called exactly once; never awaits, never raises.
+
+        Gives the record for the next one, with what this one has to add.
+        """
         ...
 
 
@@ -35,6 +50,31 @@ class Guard(Protocol):
 
     async def admit(self, ticket: Ticket) -> Admission:
         """Let the call in. Raises the `GatewayError` that refuses it, having taken nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one attempt has used, as far as it is known."""
+
+    usage: Usage | None
+    """None: the target was not reached, or has done nothing that it would bill."""
+    cost_nano: int | None
+
+
+class Passage(Protocol):
+    """What a gate holds for one attempt."""
+
+    def settle(self, spent: Spent, /) -> Sequence[Charge]:
+        """Give back or charge, exactly once; never awaits, never raises. Gives what was charged."""
+        ...
+
+
+class Gate(Protocol):
+    """Lets attempts at a target through or not."""
+
+    def take(self, ticket: Ticket, target: Target) -> Passage:
+        """Let an attempt through. Raises the `GatewayError` that keeps it out, having taken nothing."""
         ...
 
 
@@ -50,7 +90,29 @@ class Admissions:
         for guard in self._guards:
             self._held.append(await guard.admit(ticket))
 
-    def settle(self, record: CallRecord) -> None:
-        """Settle what is held. A second call finds nothing to do."""
+    def settle(self, record: CallRecord) -> CallRecord:
+        """Settle what is held, and give the record with all that they have added."""
         while self._held:
-            self._held.pop().settle(record)
+            record = self._held.pop().settle(record)
+        return record
+
+
+class Passages:
+    """The passages of one attempt, taken all or none, settled together exactly once."""
+
+    def __init__(self, gates: Sequence[Gate], ticket: Ticket, target: Target) -> None:
+        """Pass every gate in order. Raises what the first closed one raises, the others given back."""
+        self._held: list[Passage] = []
+        try:
+            for gate in gates:
+                self._held.append(gate.take(ticket, target))
+        except BaseException:
+            self.settle(Spent(None, None))
+            raise
+
+    def settle(self, spent: Spent) -> list[Charge]:
+        """Settle what is held, and give what was charged."""
+        charges: list[Charge] = []
+        while self._held:
+            charges += self._held.pop().settle(spent)
+        return charges

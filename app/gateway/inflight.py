@@ -17,8 +17,7 @@ class InFlight:
 
     async def admit(self, ticket: Ticket) -> Counted:
         """Count the call in."""
-        gauge = self.metrics.in_flight.labels(ticket.call.operation)
-        gauge.inc()
+        self.metrics.in_flight.labels(ticket.call.operation).inc()
         return Counted(self.metrics, ticket.call.operation)
 
 
@@ -29,6 +28,7 @@ class Counted:
     metrics: Metrics
     operation: str
 
-    def settle(self, _record: CallRecord, /) -> None:
+    def settle(self, record: CallRecord, /) -> CallRecord:
         """Count the call out."""
         self.metrics.in_flight.labels(self.operation).dec()
+        return record

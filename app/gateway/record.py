@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from app.gateway.account import Tally, Try
+from app.gateway.guard import Passages, Spent
+from app.store.money import dollars
 from app.telemetry.clock import Clock
-from app.telemetry.record import AttemptRecord, CallRecord, Level, Outcome, UsageSource
-from providers.types import Call, Chunk, Target, Usage
-
-BYTES_PER_TOKEN = 4
-"""Of English text, the figure that vendors give for estimates. Used only where they gave no count."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one attempt's answer has shown so far."""
-
-    usage: Usage | None = None
-    model: str | None = None
-    text_bytes: int = 0
-
-    def add(self, chunks: Sequence[Chunk]) -> None:
-        """Take what these chunks show."""
-        for chunk in chunks:
-            self.usage = chunk.usage or self.usage
-            self.model = chunk.model or self.model
-            self.text_bytes += chunk.text_bytes
+from app.telemetry.record import AttemptRecord, CallRecord, Charge, Level, Outcome, UsageSource
+from app.usage.rates import Rates
+from providers.types import Call, Target, Usage
 
 
 @dataclass(slots=True)
@@ -47,25 +32,38 @@ class CallLog:
     received: float | None = None
     """Monotonic seconds at which its body had."""
     key: str | None = None
+    plan: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
     call: Call | None = None
+    price_version: str | None = None
     first_target: str | None = None
-    target: Target | None = None
-    tally: Tally = field(default_factory=Tally)
-    accepted: bool = False
-    """Whether a provider may have begun to work, so that it may bill even what failed."""
-    attempt_started: float | None = None
+    current: Try | None = None
+    """The attempt that runs, or ran last."""
+    passages: Passages | None = None
+    """Of the attempt that runs; None when none does."""
+    usage: Usage | None = None
+    usage_source: UsageSource = "none"
+    cost_nano: int | None = 0
+    """Of all attempts that are billed; None once one of them has no known price."""
+    charges: list[Charge] = field(default_factory=list)
     waited: float = 0.0
     """Seconds spent on attempts that have ended."""
     answered: float | None = None
     """Monotonic seconds at which the answer's first byte was ready for the client."""
     waited_before_answer: float = 0.0
     tries: list[AttemptRecord] = field(default_factory=list)
-    record: CallRecord | None = None
+    finished: bool = False
 
     @property
     def attempts(self) -> int:
         """How many tries there were, the running one included."""
-        return len(self.tries) + (self.attempt_started is not None)
+        return len(self.tries) + (self.passages is not None)
+
+    @property
+    def tally(self) -> Tally:
+        """What the running attempt's answer has shown so far."""
+        assert self.current is not None
+        return self.current.tally
 
     @property
     def overhead(self) -> float:
@@ -74,107 +72,106 @@ class CallLog:
         waited = self.waited_before_answer if self.answered is not None else self.waited
         return max(0.0, end - (self.received or self.started) - waited)
 
-    def begin_attempt(self, target: Target) -> None:
+    def begin_attempt(self, target: Target, rates: Rates | None, passages: Passages) -> None:
         """Note that a target is about to be tried."""
         self.first_target = self.first_target or target.name
-        self.target = target
-        self.tally = Tally()
-        self.accepted = True
-        self.attempt_started = self.clock.monotonic()
+        self.current = Try(target, rates, self.clock.monotonic())
+        self.passages = passages
 
-    def end_attempt(self, outcome: str, status: int | None) -> None:
-        """Note how the try ended, if one is running."""
-        if self.attempt_started is None or self.target is None:
+    def end_attempt(self, outcome: str, status: int | None, *, billed: bool, complete: bool) -> None:
+        """Account for the running try, if there is one.
+
+        `billed`: the provider may have begun to work. `complete`: its answer came to its end.
+        """
+        running, passages, self.passages = self.current, self.passages, None
+        if running is None or passages is None or self.call is None:
             return
-        seconds = self.clock.monotonic() - self.attempt_started
-        self.attempt_started = None
+        seconds = self.clock.monotonic() - running.started
         self.waited += seconds
+        self.usage, self.usage_source = (
+            running.used(self.call, complete=complete) if billed else (None, "none")
+        )
+        cost = running.cost(self.usage) if self.usage else 0
+        self.cost_nano = None if self.cost_nano is None or cost is None else self.cost_nano + cost
+        self.charges += passages.settle(Spent(self.usage, cost))
         self.tries.append(
             AttemptRecord(
-                provider=self.target.provider,
-                model=self.target.model,
+                provider=running.target.provider,
+                model=running.target.model,
                 outcome=outcome,
                 status=status,
                 duration_ms=_ms(seconds),
+                started_ms=_ms(running.started - self.started),
+                ttft_ms=_ms(self.answered - running.started) if self.answered is not None else None,
+                input_tokens=self.usage.input_tokens if self.usage else None,
+                output_tokens=self.usage.output_tokens if self.usage else None,
+                cost_nano=cost,
             )
         )
 
     def answer_ready(self) -> None:
         """Note that the first byte of the answer is ready; later calls change nothing."""
-        if self.answered is None:
+        if self.answered is None and self.current is not None:
             self.answered = self.clock.monotonic()
-            running = self.answered - self.attempt_started if self.attempt_started is not None else 0.0
-            self.waited_before_answer = self.waited + running
+            self.waited_before_answer = self.waited + self.answered - self.current.started
 
-    def finish(self, outcome: Outcome, status: int, error_type: str | None = None) -> CallRecord:
-        """Close the record. A second call gives the first one's."""
-        if self.record is None:
-            self.record = self._build(outcome, status, error_type)
-            self.on_finish(self.record)
-        return self.record
+    def finish(
+        self,
+        outcome: Outcome,
+        status: int,
+        error_type: str | None = None,
+        amend: Callable[[CallRecord], CallRecord] = lambda record: record,
+    ) -> None:
+        """Close the record, let `amend` add to it, and tell of it. A second call does nothing."""
+        if self.finished:
+            return
+        self.finished = True
+        self.on_finish(amend(self._build(outcome, status, error_type)))
 
     def _build(self, outcome: Outcome, status: int, error_type: str | None) -> CallRecord:
-        usage, source = self._usage(outcome)
-        now = self.clock.monotonic()
-        target = self.target
+        usage, call = self.usage, self.call
+        target = self.current.target if self.current else None
         return CallRecord(
             id=self.id,
-            timestamp=datetime.fromtimestamp(self.clock.wall(), UTC).isoformat(timespec="milliseconds"),
+            timestamp=moment(self.clock.wall()),
             level=_level(status, outcome),
             request_id=self.request_id,
             key=self.key,
+            plan=self.plan,
             method=self.method,
             path=self.path,
             operation=self.operation,
             status=status,
-            model=self.call.model if self.call else None,
+            model=call.model if call else None,
             provider=target.provider if target else None,
             upstream_model=(self.tally.model or target.model) if target else None,
             attempts=len(self.tries),
             fallback=target is not None and target.name != self.first_target,
-            stream=self.call.stream if self.call else False,
+            stream=call.stream if call else False,
             input_tokens=usage.input_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,
             cached_tokens=usage.cached_tokens if usage else None,
             cache_write_tokens=usage.cache_write_tokens if usage else None,
             reasoning_tokens=usage.reasoning_tokens if usage else None,
-            usage_source=source,
+            usage_source=self.usage_source,
+            cost=None if self.cost_nano is None else dollars(self.cost_nano),
+            cost_nano=self.cost_nano,
+            price_version=self.price_version,
+            charges=self.charges,
             ttft_ms=_ms(self.answered - self.started) if self.answered is not None else None,
-            duration_ms=_ms(now - self.started),
+            duration_ms=_ms(self.clock.monotonic() - self.started),
             upstream_ms=_ms(self.waited),
             overhead_ms=_ms(self.overhead),
             outcome=outcome,
             error_type=error_type,
+            tags=dict(self.tags),
             tries=self.tries,
         )
 
-    def _usage(self, outcome: Outcome) -> tuple[Usage | None, UsageSource]:
-        seen = self.tally.usage
-        if outcome == "success" and seen is not None:
-            return seen, "provider"
-        if not self.accepted or self.call is None:
-            return None, "none"
-        prompt = seen.input_tokens if seen and seen.input_tokens else _estimate_prompt(self.call)
-        output = -(-self.tally.text_bytes // BYTES_PER_TOKEN)
-        cached = seen.cached_tokens if seen else 0
-        return Usage(input_tokens=prompt, output_tokens=output, cached_tokens=cached), "estimated"
 
-
-def _estimate_prompt(call: Call) -> int:
-    """Estimate the prompt's tokens from the length of its texts."""
-    keys = ("messages", "prompt", "input", "tools")
-    return -(-sum(_text_length(call.body[key]) for key in keys if key in call.body) // BYTES_PER_TOKEN)
-
-
-def _text_length(value: object) -> int:
-    if isinstance(value, str):
-        # Pictures and sound travel as data URLs, whose length says nothing about their tokens.
-        return 0 if value.startswith("data:") else len(value)
-    if isinstance(value, list):
-        return sum(map(_text_length, value))
-    if isinstance(value, dict):
-        return sum(_text_length(part) for key, part in value.items() if key != "data")
-    return 0
+def moment(seconds: float) -> str:
+    """Write Unix seconds as RFC 3339 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
 
 def _level(status: int, outcome: Outcome) -> Level:

@@ -114,6 +114,24 @@ class Metrics:
             ("provider",),
             registry=registry,
         )
+        self._cost = Counter(
+            "switchgear_cost_dollars",
+            "Cost of calls, in dollars; what has no known price is not in it.",
+            ("provider", "model"),
+            registry=registry,
+        )
+        self._unpriced = Counter(
+            "switchgear_unpriced_calls",
+            "Calls that reached a provider and have no known price.",
+            ("provider", "model"),
+            registry=registry,
+        )
+        self._crossings = Counter(
+            "switchgear_budget_crossings",
+            "Shares of budgets that were spent.",
+            ("subject", "share"),
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
@@ -139,9 +157,16 @@ class Metrics:
             self._fallbacks.labels(provider).inc()
         if record.stream and record.ttft_ms is not None:
             self._first_token.labels(provider, model).observe(record.ttft_ms / 1000)
+        self._observe_usage(record, provider, model)
+        self._gen_ai.observe(record, self._model(record.model, claim=claim))
+
+    def _observe_usage(self, record: CallRecord, provider: str, model: str) -> None:
         for kind, count in _tokens(record):
             self._tokens.labels(provider, model, kind).inc(count)
-        self._gen_ai.observe(record, self._model(record.model, claim=claim))
+        if record.cost_nano is not None:
+            self._cost.labels(provider, model).inc(record.cost_nano / 1e9)
+        elif record.usage_source != "none":
+            self._unpriced.labels(provider, model).inc()
 
     def watch_ledger(self, *, store_up: Callable[[], bool], **records: Callable[[], int]) -> None:
         """Show what the ledger counts, as it stands at each scrape."""
@@ -157,6 +182,10 @@ class Metrics:
             "switchgear_ledger_store_up", "Whether the database takes records.", registry=self.registry
         )
         up.set_function(store_up)
+
+    def count_crossing(self, subject: str, share: str) -> None:
+        """Count a share of a budget that was spent. Subjects are those of the configuration."""
+        self._crossings.labels(subject, share).inc()
 
     def count_refusal(self, code: str) -> None:
         """Count a request that was refused before it was a call."""

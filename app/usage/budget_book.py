@@ -48,6 +48,13 @@ class Reservation:
     def __init__(self, held: tuple[tuple[Budget, _Tally, int], ...]) -> None:
         self._held = held
 
+    def charges(self) -> tuple[Charge, ...]:
+        """Give what would be charged if the call cost all that is held for it."""
+        return tuple(
+            Charge(budget.subject, budget.period.kind, tally.span.start, reserved)
+            for budget, tally, reserved in self._held
+        )
+
     def settle(self, actual: int | None) -> Settlement:
         """Turn what was held into what the call has cost, in nano-dollars. A second call does nothing.
 

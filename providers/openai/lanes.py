@@ -24,6 +24,10 @@ class Lane(Protocol):
         """Give what comes after the last event."""
         ...
 
+    def began(self) -> bool:
+        """Whether there was any of an answer."""
+        ...
+
     def complete(self) -> bool:
         """Whether there was an answer and all of it has ended."""
         ...
@@ -95,6 +99,10 @@ class ExactLane:
         """Give nothing: all has been passed on."""
         return ()
 
+    def began(self) -> bool:
+        """Whether any choice has come."""
+        return bool(self._open or self._ended)
+
     def complete(self) -> bool:
         """Whether each choice that began has ended."""
         return bool(self._ended) and self._open <= self._ended
@@ -133,6 +141,10 @@ class CleanLane:
             return ()
         event, self._usage_event = self._usage_event, None
         return (Chunk(wire.encode_answer(event, "an event")),)
+
+    def began(self) -> bool:
+        """Whether any choice has come."""
+        return bool(self._choices)
 
     def complete(self) -> bool:
         """Whether each choice that began has ended."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.errors import StreamTruncated, UpstreamError
+from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
 from providers.openai import errors
 from providers.openai.lanes import CleanLane, ExactLane, Lane
 from providers.openai.response import unlike
@@ -66,6 +66,8 @@ class Decoder:
             return
         self._has_events = True
         if data == _DONE:
+            if not self._lane.began():
+                raise MalformedResponse("the stream ended without an answer")
             self._done = True
             chunks.extend(self._lane.end())
             return

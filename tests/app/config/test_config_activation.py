@@ -170,7 +170,7 @@ def test_a_key_in_the_clear_is_told_of(loads) -> None:
 
 def test_chains_may_share_what_they_lead_to(loads) -> None:
     text = "models: {a: [b, c], b: [d], c: [d], d: [echo/x]}"
-    assert list(loads(text).config.models) == ["a", "b", "c", "d"]
+    assert list(loads(text).config.chains) == ["a", "b", "c", "d"]
 
 
 def test_every_row_of_the_catalogue_can_be_switched_on(loads) -> None:

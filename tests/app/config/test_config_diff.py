@@ -51,3 +51,32 @@ def test_keys_are_told_apart_by_name(loads) -> None:
     )
     assert "- auth.keys.a.key: ***" in lines
     assert "+ auth.keys.b.expires: 2030-01-01T00:00:00Z" in lines
+
+
+def test_a_model_is_shown_by_its_targets_and_what_is_set_besides(loads) -> None:
+    short, long = "models: {fast: [echo/a]}", "models: {fast: {targets: [echo/a]}}"
+    assert changes(loads, short, long) == []
+    more = "models: {fast: {targets: [echo/b], limits: {rpm: 5}, queue: {max_wait: 2s}}}"
+    assert changes(loads, short, more) == [
+        "~ models.fast: [echo/a] → [echo/b]",
+        "+ models.fast.limits.rpm: 5",
+        "+ models.fast.queue.max_wait: 2s",
+    ]
+
+
+def test_budgets_are_shown_as_dollars_and_alike_in_both_forms(loads) -> None:
+    alone = "plans: {a: {budget: {amount: 1.5, per: day}}}"
+    listed = "plans: {a: {budget: [{amount: '1.50', per: day, notify: [0.80]}]}}"
+    assert changes(loads, alone, listed) == []
+    changed = "plans: {a: {budget: [{amount: 10, per: day, notify: [0.5, 1]}]}}\nledger: {retention: 90d}"
+    assert changes(loads, alone, changed) == [
+        "~ ledger.retention: null → 90d",
+        "~ plans.a.budget.0.amount: 1.50 → 10.00",
+        "~ plans.a.budget.0.notify: [0.8] → [0.5, 1]",
+    ]
+
+
+def test_a_limit_that_comes_is_shown(loads) -> None:
+    assert changes(loads, "plans: {a: {}}", "plans: {a: {limits: {rpm: 5}}}") == [
+        "~ plans.a.limits.rpm: null → 5"
+    ]

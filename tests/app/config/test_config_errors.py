@@ -80,6 +80,16 @@ MISTAKES = [
     ("models: {a: [gpt]}", "1:14: models.a[0]: there is no public model `gpt`; a target is provider/model: `openai/gpt`"),
     ("models: {a: [a]}", "1:10: models.a: leads back to itself: a → a; let one of them name targets alone"),
     ("models: {a: [b], b: [echo/x, c], c: [a]}", "1:10: models.a: leads back to itself: a → b → c → a; let one of them name targets alone"),
+    ("models: {a: {targets: []}}", "1:10: models.a: has no targets; give at least one: [openai/gpt-4o-mini]"),
+    ("models: {a: {limits: {rpm: 5}}}", "1:10: models.a: has no targets; give at least one: [openai/gpt-4o-mini]"),
+    ("models: {a: }", "1:12: models.a: has no targets; give at least one: [openai/gpt-4o-mini]"),
+    ("models: {a: ['']}", "1:14: models.a[0]: must not be empty"),
+    ("models: {a: {targets: ['']}}", "1:24: models.a.targets[0]: must not be empty"),
+    ("models: {a: {targets: [opena/x]}}", "1:24: models.a.targets[0]: there is no provider `opena`; did you mean `openai`?"),
+    ("models: {a: {targets: openai/x}}", "1:23: models.a.targets: must be a list; write `[…]`, or lines that begin with `- `"),
+    ("models: {a: {target: [openai/x]}}", "1:14: models.a.target: unknown key; did you mean `targets`?"),
+    ("models: {a: {targets: [openai/x], queue: {max_wait: 5}}}", "1:53: models.a.queue.max_wait: `5` has no unit; write `5s` for seconds; the units are ms, s, m, h, d"),
+    ("models: {a: [b], b: {targets: [a]}}", "1:10: models.a: leads back to itself: a → b → a; let one of them name targets alone"),
     ("models: {a/b: [echo/x]}", "1:10: models.a/b: a public model's name holds a `/`; such a name is always read as provider/model; choose one without `/`"),
 ]  # fmt: skip
 
@@ -108,19 +118,20 @@ def test_a_chain_has_an_end_that_can_be_reached(complaints) -> None:
 
 LATER = [
     *(f"server: {{{key}: 1}}" for key in ("workers", "max_inflight", "trusted_proxies", "cors")),
-    *(f"{key}: {{}}" for key in ("admin", "plans", "limit_groups", "on_state_loss", "state")),
+    *(f"{key}: {{}}" for key in ("admin", "on_state_loss", "state")),
     "auth: {jwt: []}",
-    *(f"auth: {{keys: [{{name: a, key: {KEY}, {key}: x}}]}}" for key in ("plan", "priority")),
+    *(f"providers: {{openai: {{{key}: x}}}}" for key in ("breaker", "retry", "pool", "region")),
+    *(f"providers: {{openai: {{keys: [{{key: {KEY}, {key}: x}}]}}}}" for key in ("weight", "models")),
     *(
-        f"providers: {{openai: {{{key}: x}}}}"
-        for key in ("limits", "breaker", "retry", "pool", "region", "prices")
+        f"models: {{a: {{targets: [openai/x], {key}: x}}}}"
+        for key in (
+            *("balance", "fallback", "max_attempts", "sticky"),
+            *("mirror", "hedge", "single_flight", "timeouts"),
+        )
     ),
-    *(
-        f"providers: {{openai: {{keys: [{{key: {KEY}, {key}: x}}]}}}}"
-        for key in ("weight", "models", "limits")
-    ),
-    "models: {a: {targets: [openai/x]}}",
-    "models: {a: {balance: weighted, targets: []}}",
+    "models: {a: {targets: [{target: openai/x, weight: 3}]}}",
+    "models: {a: [{target: openai/x}]}",
+    "plans: {a: {limits: {on_state_loss: open}}}",
     "storage: postgresql://localhost/x",
     "logging: {content: true}",
 ]

@@ -25,6 +25,13 @@ GOOD = [
     "providers: {acme: {exact: true, allow_private: 'false', timeouts: {connect: 1.5s}, max_tokens: 5}}",
     "logging: {level: '${LEVEL:-info}', format: console}",
     "models: {fast: [openai/gpt-4o-mini, other]}",
+    "models: {fast: {targets: [openai/x], limits: {tpm: 100_000, rpm: '100_000'}, queue: {max_wait: 5s}}, b: }",
+    "plans: {a: , b: {limits: {rpm: '${RPM}'}, budget: {amount: 10.00, per: day, notify: [0.5, '0.8']}}}",
+    "plans: {a: {budget: [{amount: '10.00', per: day, mode: strict}, {amount: 1, per: '${PER}'}]}}",
+    "auth: {keys: [{name: a, key: b, plan: c, priority: high, budget: {amount: 1, per: total}}]}",
+    "providers: {a: {prices: {'*': {input_mtok: '1.00', output_mtok: 2}}, keys: [{key: a, limits: {rpm: 1}}]}}",
+    "limit_groups: {a: {models: ['*'], concurrency: 5}}",
+    "ledger: {disconnect: drain, retention: 90d}\nnotifications: {webhook: {file: a}}",
 ]
 BAD = [
     "servr: {}",
@@ -37,7 +44,15 @@ BAD = [
     "logging: {level: loud}",
     "models: {fast: openai/a}",
     "providers: {acme: {exact: maybe}}",
-    "plans: {}",
+    "state: x",
+    "plans: {a: {limits: {rpm: 0}}}",
+    "plans: {a: {limits: {rpm: 100k}}}",
+    "plans: {a: {limits: {rpm: null}}}",
+    "plans: {a: {budget: {amount: 10}}}",
+    "plans: {a: {budget: {amount: 0, per: day}}}",
+    "plans: {a: {budget: {amount: 1, per: year}}}",
+    "limit_groups: {a: {rpm: 5}}",
+    "models: {fast: {target: [a/b]}}",
 ]
 
 

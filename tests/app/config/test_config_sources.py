@@ -63,7 +63,7 @@ def test_files_merge_mappings_and_replace_the_rest(loads) -> None:
     assert list(config.providers) == ["groq", "ollama"]
     assert config.providers["groq"].drop == ("x",)
     assert config.providers["groq"].rename == {"a": "b", "c": "d"}
-    assert config.models == {"fast": ("ollama/c",)}
+    assert config.chains == {"fast": ("ollama/c",)}
 
 
 def test_an_error_points_into_the_file_that_the_value_came_from(complaints) -> None:
@@ -114,7 +114,11 @@ def test_the_environment_lies_over_the_files_and_the_command_line_over_it(loads)
         ("SERVER__ALLOWED_HOSTS", "", ("server", "allowed_hosts"), ()),
         ("SERVER__HOST", "${HOME}", ("server", "host"), "${HOME}"),
         ("LOGGING__LEVEL", "debug", ("logging", "level"), "debug"),
-        ("MODELS__FAST", "echo/a,echo/b", ("models",), {"fast": ("echo/a", "echo/b")}),
+        ("MODELS__FAST", '["echo/a"]', ("chains",), {"fast": ("echo/a",)}),
+        ("MODELS__FAST", '{"targets": ["echo/a"]}', ("chains",), {"fast": ("echo/a",)}),
+        ("MODELS__FAST__TARGETS", "echo/a,echo/b", ("chains",), {"fast": ("echo/a", "echo/b")}),
+        ("LEDGER__RETENTION", "90d", ("ledger", "retention"), 90 * 86400),
+        ("MODELS__FAST", "echo/a,echo/b", ("chains",), {"fast": ("echo/a", "echo/b")}),
     ],
 )
 def test_a_variable_sets_one_setting(
@@ -147,6 +151,22 @@ def test_a_variable_reaches_into_providers(loads) -> None:
     assert openai.credential.reveal() == "sk-from-the-variable"
 
 
+def test_variables_reach_into_a_budget(loads) -> None:
+    environ = {
+        "SWITCHGEAR_PLANS__SMALL__BUDGET__AMOUNT": "20.50",
+        "SWITCHGEAR_PLANS__SMALL__LIMITS__TPM": "1_000",
+        "SWITCHGEAR_PLANS__LARGE__BUDGET": '[{"amount": 1.10, "per": "hour"}, {"amount": 2, "per": "day"}]',
+        "SWITCHGEAR_PLANS__OTHER__BUDGET": '{"amount": "3", "per": "total"}',
+    }
+    plans = loads(
+        "plans: {small: {budget: {amount: 10, per: day}, limits: {rpm: 5}}}", environ=environ
+    ).config.plans
+    assert [(each.amount, each.per) for each in plans["small"].budget] == [(20_500_000_000, "day")]
+    assert plans["small"].limits.stated == {"rpm": 5, "tpm": 1000}
+    assert [each.amount for each in plans["large"].budget] == [1_100_000_000, 2_000_000_000]
+    assert [each.per for each in plans["other"].budget] == ["total"]
+
+
 def test_a_variable_takes_whole_keys_as_json(loads) -> None:
     environ = {
         "SWITCHGEAR_AUTH__KEYS": '[{"name": "ci", "key": "sk-0123456789abcdef", "metadata": {"n": 7}, "expires": null}]'
@@ -170,6 +190,9 @@ def test_a_variable_takes_whole_keys_as_json(loads) -> None:
         ("PROVIDERS__OPENAI__RENAME", '{"a": "b", "a": "c"}', 'providers.openai.rename: is not valid JSON, or holds a key twice; write {"key": "value"}'),
         ("PROVIDERS__OPENAI__RENAME", "a=b", 'providers.openai.rename: is not valid JSON, or holds a key twice; write {"key": "value"}'),
         ("AUTH__KEYS", "[" * 900 + "]" * 900, 'auth.keys: is not valid JSON, or holds a key twice; write ["a", "b"] or a,b'),
+        ("PLANS__SMALL__LIMITS__RPMM", "1", "plans.small.limits.rpmm: names no setting; did you mean `SWITCHGEAR_PLANS__SMALL__LIMITS__RPM`?"),
+        ("PLANS__SMALL__LIMITS__RPM", "", "plans.small.limits.rpm: is blank, which is no limit; give a number such as `60`, or remove the key"),
+        ("PLANS__SMALL__BUDGET__AMONT", "1", "plans.small.budget.amont: names no setting; did you mean `SWITCHGEAR_PLANS__SMALL__BUDGET__AMOUNT`?"),
         ("PROVIDERS__OLLAMA__BASE_URL", "ftp://x", "providers.ollama.base_url: the URL must begin with https:// or http://; such as `https://api.acme.test/v1`"),
     ],
 )  # fmt: skip

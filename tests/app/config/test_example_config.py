@@ -1,14 +1,18 @@
-"""`config.yaml` of the repository shows every setting once, with its default and its documentation."""
+"""`config.yaml` of the repository shows every setting of every kind of section once, with its default and its documentation."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from app.config.allowances import Budget, Limits, Price
 from app.config.loader import load
-from app.config.models import Config, Key, ProviderSettings, Section
+from app.config.models import Config, Key, ProviderSettings
+from app.config.public_models import ModelSettings
+from app.config.section import Section
 from app.config.shape import below, every_key, is_section, shape_at
 
 FILE = Path(__file__).parents[3] / "config.yaml"
@@ -55,9 +59,14 @@ def test_uncommented_it_loads(tmp_path: Path) -> None:
     assert [provider.name for provider in loaded.providers] == ["acme"]
 
 
+def kinds(found: Iterable[tuple[str, ...]]) -> list[tuple[str, str]]:
+    """Tell settings by their section, which may stand in several places: limits, budgets."""
+    return [(shape_at(path[:-1]).__name__, path[-1]) for path in found]
+
+
 def test_it_shows_every_setting_exactly_once() -> None:
-    settings = [path for path, _shape in every_key() if path[-1] != "*"]
-    assert sorted(path for path, _line in SHOWN) == sorted(settings)
+    settings = {path for path, _shape in every_key() if path[-1] != "*"}
+    assert sorted(kinds(path for path, _line in SHOWN)) == sorted(set(kinds(settings)))
 
 
 def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
@@ -65,14 +74,32 @@ def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
     file.write_text(UNCOMMENTED, encoding="utf-8")
     shown = load([file], ENVIRON, {}).config
     default = Config()
-    examples = {"auth": {"keys": shown.auth.keys}, "providers": shown.providers, "models": shown.models}
-    assert shown == default.model_copy(
-        update={**examples, "auth": default.auth.model_copy(update=examples["auth"])}
-    )
+    examples = {name: getattr(shown, name) for name in ("plans", "providers", "models", "limit_groups")}
+    auth = default.auth.model_copy(update={"keys": shown.auth.keys})
+    assert shown == default.model_copy(update={**examples, "auth": auth})
     (key,) = shown.auth.keys
     assert key == Key(name=key.name, key=key.key)
+    (plan,) = shown.plans.values()
+    (budget,) = plan.budget
+    assert budget == Budget(amount=budget.amount, per=budget.per)
     (acme,) = shown.providers.values()
-    assert acme == ProviderSettings(keys=acme.keys, base_url=acme.base_url)
+    assert acme == ProviderSettings(keys=acme.keys, base_url=acme.base_url, prices=acme.prices)
+    (credential,) = acme.keys
+    assert credential.limits == Limits()
+    smart = shown.models["smart"]
+    assert smart == ModelSettings(targets=smart.targets)
+
+
+def test_all_limits_and_prices_have_an_example(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(UNCOMMENTED, encoding="utf-8")
+    shown = load([file], ENVIRON, {})
+    (plan,), (group,) = shown.config.plans.values(), shown.config.limit_groups.values()
+    (acme,) = shown.config.providers.values()
+    (price,) = acme.prices.values()
+    assert set(plan.limits.stated) == set(group.stated) == set(Limits.model_fields)
+    assert set(price.stated) == set(Price.model_fields)
+    assert shown.warnings == ()
 
 
 @pytest.mark.parametrize(("path", "line"), SHOWN, ids=[".".join(path) for path, _line in SHOWN])

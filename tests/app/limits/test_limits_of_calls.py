@@ -75,6 +75,16 @@ def test_the_refusal_names_the_limit_that_frees_last() -> None:
     assert refused(limits.take([RPM], Amounts(), 40.0)).retry_after == pytest.approx(20.05)
 
 
+@pytest.mark.parametrize(("taken", "asked"), [(0.54, 12.870999999999999), (2.5, 26.437), (2.76, 4.154)])
+def test_the_wait_added_to_now_is_never_too_short_by_a_rounding(taken: float, asked: float) -> None:
+    limits, one = MemoryLimits(), Limit("key:ci", LimitKind.RPM, 1)
+    held(limits.take([one], Amounts(), taken))
+    wait = refused(limits.take([one], Amounts(), asked)).retry_after
+    assert wait is not None
+    refused(limits.take([one], Amounts(), asked + wait - 0.0001))
+    held(limits.take([one], Amounts(), asked + wait))
+
+
 def test_an_ask_beyond_a_whole_limit_is_told_so_whatever_else_is_full() -> None:
     limits = MemoryLimits()
     held(limits.take([TPM], Amounts(1, 100, 0), 0.0))
@@ -161,13 +171,22 @@ def test_a_debt_shows_as_nothing_left() -> None:
     assert left(limits, TPM, 1.0) == 0
 
 
-def test_idle_subjects_are_forgotten_and_live_ones_kept() -> None:
+@pytest.mark.parametrize(
+    ("subjects", "kinds", "a_minute"),
+    [(100_000, (LimitKind.RPM,), 6_000), (5_000, (LimitKind.RPM, LimitKind.TPM, LimitKind.CONCURRENCY), 600)],
+)
+def test_idle_subjects_are_forgotten_and_live_ones_kept(
+    subjects: int, kinds: tuple[LimitKind, ...], a_minute: int
+) -> None:
     limits, most = MemoryLimits(), 0
-    for subject in range(100_000):
-        now = subject / 100  # 6,000 subjects a minute
-        limits.take([Limit(f"key:{subject}", LimitKind.RPM, 10)], Amounts(), now)
+    for subject in range(subjects):
+        now = subject * 60 / a_minute
+        held(limits.take([Limit(f"key:{subject}", kind, 10) for kind in kinds], Amounts(), now)).settle(
+            None, now
+        )
         most = max(most, len(limits))
-    assert 6_000 <= most <= 2 * 6_000
+    windows = a_minute * sum(kind is not LimitKind.CONCURRENCY for kind in kinds)
+    assert windows <= most <= 2 * windows
     for _ in range(len(limits)):
         limits.take([RPM], Amounts(), 10_000.0)
     assert len(limits) == 1

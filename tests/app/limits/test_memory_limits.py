@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -160,4 +161,4 @@ class LimitsAgainstLists(RuleBasedStateMachine):
 
 
 def test_limits_against_lists() -> None:
-    run_state_machine_as_test(LimitsAgainstLists)
+    run_state_machine_as_test(LimitsAgainstLists, settings=settings(max_examples=80, stateful_step_count=30))

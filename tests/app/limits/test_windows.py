@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from copy import deepcopy
 from itertools import accumulate
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -66,12 +67,13 @@ class WindowAgainstList(RuleBasedStateMachine):
         for amount in (1, 700, 1_500):
             at = self.window.room_at(amount, capacity, self.now)
             assert at is not None
+            assert deepcopy(self.window).used(at) + amount <= capacity
             first = self.exact.free_at(amount, capacity, self.now)
             assert first - EPSILON <= at <= first + self.length / PRECISION + EPSILON
 
 
 def test_window_against_list() -> None:
-    run_state_machine_as_test(WindowAgainstList)
+    run_state_machine_as_test(WindowAgainstList, settings=settings(max_examples=60, stateful_step_count=30))
 
 
 @given(
@@ -161,6 +163,14 @@ def test_a_clock_that_steps_back_loses_nothing() -> None:
     window.settle(entry, 7, 98.0)
     assert window.used(159.9) == 17
     assert window.used(160.051) == 0
+
+
+def test_a_settlement_dated_before_its_entry_left_lends_nothing() -> None:
+    window = Window(60.0)
+    entry = window.take(100, 0.0)
+    assert window.used(61.0) == 0
+    window.settle(entry, 0, 59.0)
+    assert window.used(61.0) == 0
 
 
 def test_memory_does_not_grow_with_the_number_of_calls() -> None:

@@ -129,11 +129,17 @@ def test_a_change_by_half_an_hour_cuts_its_hour():
     forth = unix("2026-10-04T01:59:59", zone) + 1  # 02:00 becomes 02:30
     assert hour.span(forth - 1) == Span(forth - HOUR, forth)
     assert hour.span(forth) == Span(forth, forth + 1800)
+    # Venezuela went from 02:30 to 03:00: the change ends an hour that had begun.
+    hour = Period(PeriodKind.HOUR, "America/Caracas")
+    change = unix("2016-05-01T03:00:00", "America/Caracas")
+    assert hour.span(change - 1) == Span(change - 1800, change)
+    assert hour.span(change) == Span(change, change + HOUR)
 
 
 ZONES = [
     "UTC",
     "Europe/Berlin",
+    "America/Caracas",
     "America/New_York",
     "America/St_Johns",
     "America/Havana",
@@ -154,6 +160,8 @@ ZONES = [
     now=st.integers(unix("1980-01-01"), unix("2037-01-01")),
 )
 @example(kind=PeriodKind.DAY, zone="Pacific/Kwajalein", now=unix("1993-08-21T12:00:00"))
+@example(kind=PeriodKind.HOUR, zone="America/Caracas", now=unix("2016-05-01T06:59:59"))
+@example(kind=PeriodKind.DAY, zone="Asia/Pyongyang", now=unix("2018-05-04T14:59:59"))
 @example(kind=PeriodKind.HOUR, zone="Australia/Lord_Howe", now=unix("2026-04-04T15:15:00"))
 def test_periods_meet_without_gap_or_overlap(kind, zone, now):
     period = Period(kind, zone)

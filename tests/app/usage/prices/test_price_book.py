@@ -60,6 +60,10 @@ class TestUnknown:
     def test_a_model_without_any_price_is_unknown(self):
         assert PriceBook({}, data(offer(g.ModelPrice()))).rates("vendor", "m", now=NOW) is None
 
+    def test_a_price_finer_than_the_unit_is_rounded_up(self):
+        book = PriceBook({}, data(offer(price(input_mtok="0.0000000000000000001", output_mtok="0"))))
+        assert book.rates("vendor", "m", now=NOW).bands[0].input == 1
+
     def test_a_model_that_the_data_says_is_free_is_free(self):
         book = PriceBook({}, data(offer(price(input_mtok="0", output_mtok="0"))))
         assert cost(book, "vendor", "m") == 0
@@ -177,6 +181,13 @@ class TestTiers:
         assert cost(book, "vendor", "m", tier="batch") == 3
         assert cost(book, "vendor", "m", tier="priority") == 21
         assert cost(book, "vendor", "m", tier="flex") == 9
+
+    def test_a_variant_is_its_own_providers_and_not_of_those_that_resell_the_model(self):
+        maker = g.Provider(id="maker", name="Maker", api_pattern="", models=[self.MODEL])
+        seller = g.Provider(id="seller", name="S", api_pattern="", fallback_model_providers=["maker"])
+        book = PriceBook({}, PriceData(lambda: [seller, maker], {"maker": "maker", "seller": "seller"}))
+        assert cost(book, "maker", "m", tier="batch") == 6
+        assert cost(book, "seller", "m", tier="batch") == 12
 
     def test_a_factor_of_an_unknown_price_is_unknown(self):
         book = PriceBook({"vendor": {"*": {"tiers": {"batch": "0.5"}}}}, data(self.MODEL))

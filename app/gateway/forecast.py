@@ -1,0 +1,89 @@
+"""What a call will probably use, and what it cannot exceed, before any provider is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from app.errors import BadRequest
+from app.limits.estimate import OutputEstimates, input_estimate
+from app.telemetry.record import CallRecord
+from providers.types import Call, Json, Operation
+
+PER_MESSAGE = 16
+"""Tokens that a chat template adds to each message: role marks and separators take 3 to 10 at vendors."""
+PER_CALL = 1024
+"""Tokens that vendors add of their own: the system prompt behind tools takes some 300 to 700."""
+_UNBOUND_PARTS = ("image_url", "input_audio", "file", "image", "document", "video_url", "audio")
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Tokens of one call, over all its choices."""
+
+    input_tokens: int
+    output_tokens: int
+    """Expected."""
+    output_cap: int | None
+    """The most that the request allows, where it says so."""
+
+
+class Forecasts:
+    """Learns from the calls that end what the next ones will need."""
+
+    def __init__(self) -> None:
+        self._outputs = OutputEstimates()
+
+    def of(self, call: Call, key: str) -> Forecast:
+        """Forecast a call of a key."""
+        cap = output_cap(call)
+        return Forecast(input_estimate(call), self._outputs.expect(key, call.model, cap), cap)
+
+    def learn(self, record: CallRecord) -> None:
+        """Take what a call has really produced."""
+        if record.usage_source == "provider" and record.outcome == "success" and record.key and record.model:
+            self._outputs.learn(record.key, record.model, record.output_tokens or 0)
+
+
+def output_cap(call: Call) -> int | None:
+    """Give the most output that the request allows, over all its choices; None where it does not say."""
+    if call.operation is Operation.EMBEDDINGS:
+        return 0
+    caps = [call.body.get(name) for name in ("max_completion_tokens", "max_tokens")]
+    given = [cap for cap in caps if isinstance(cap, int)]
+    return max(given) * choices(call) if given else None
+
+
+def choices(call: Call) -> int:
+    """Give how many answers the call asks for: `n` for each prompt, and no fewer than `best_of`."""
+    prompt = call.body.get("prompt")
+    prompts = len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
+    return prompts * max(call.body.get("n") or 1, call.body.get("best_of") or 1)
+
+
+def input_bound(call: Call) -> int:
+    """Give a number of input tokens that no tokenizer exceeds: one a byte of all that is sent, and overheads.
+
+    Raises `BadRequest` for a part whose tokens its bytes do not bound, such as a picture.
+    """
+    if part := _unbound_part(call.body.get("messages")):
+        raise BadRequest(
+            f"A strict budget cannot bound what a part of type `{part}` costs; use a budget in `learned` mode.",
+            code="unbounded_cost",
+            param="messages",
+        )
+    messages = call.body.get("messages")
+    count = len(messages) if isinstance(messages, list) else 1
+    return len(msgspec.json.encode(call.body)) + PER_MESSAGE * count + PER_CALL
+
+
+def _unbound_part(value: Json) -> str | None:
+    if isinstance(value, dict):
+        kind = value.get("type")
+        if isinstance(kind, str) and kind in _UNBOUND_PARTS:
+            return kind
+        return next((found for item in value.values() if (found := _unbound_part(item))), None)
+    if isinstance(value, list):
+        return next((found for item in value if (found := _unbound_part(item))), None)
+    return None

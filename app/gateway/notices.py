@@ -1,0 +1,111 @@
+"""Telling people what they asked to be told: in the log, in the metrics, and by a webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import httpx2
+import msgspec
+from structlog.typing import FilteringBoundLogger
+
+from app.gateway.transports import FAULTS
+from app.store.money import dollars
+from app.telemetry.metrics import Metrics
+from app.usage.budgets import Crossing
+from providers.types import JsonObject, Secret
+
+WAITING = 1000
+"""Notices that wait for the webhook. Beyond it they are only in the log and the metrics."""
+TRIES = 5
+FIRST_PAUSE = 1.0
+"""Seconds before the second try; each next pause is twice as long."""
+WITHIN = 10.0
+
+
+class Sender(Protocol):
+    """Takes notices away."""
+
+    def put(self, notice: JsonObject) -> None:
+        """Take one. Never waits, never raises."""
+        ...
+
+
+class NoSender:
+    """Where there is no webhook."""
+
+    def put(self, _notice: JsonObject) -> None:
+        """Let it go."""
+
+
+class Webhook:
+    """Posts notices as JSON, one after the other, beside everything else."""
+
+    def __init__(self, url: Secret, transport: httpx2.AsyncBaseTransport, log: FilteringBoundLogger) -> None:
+        self._url = url
+        self._transport = transport
+        self._log = log
+        self._waiting: asyncio.Queue[JsonObject] = asyncio.Queue(WAITING)
+
+    def put(self, notice: JsonObject) -> None:
+        """Queue one notice; a full queue drops it, and the log has it anyway."""
+        if not self._waiting.full():
+            self._waiting.put_nowait(notice)
+
+    async def post_always(self) -> None:
+        """Post what comes, until cancelled."""
+        while True:
+            await self._post(await self._waiting.get())
+
+    async def _post(self, notice: JsonObject) -> None:
+        pause = FIRST_PAUSE
+        for last in [*[False] * (TRIES - 1), True]:
+            problem = await self._try(notice)
+            if problem is None:
+                return
+            if last:
+                self._log.error("webhook_failed", notice=notice.get("event"), reason=problem)
+                return
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    async def _try(self, notice: JsonObject) -> str | None:
+        """Post once. Gives what went wrong, without the address: it may hold a secret."""
+        headers = [("content-type", "application/json"), ("user-agent", "switchgear")]
+        request = httpx2.Request(
+            "POST", self._url.reveal(), headers=headers, content=msgspec.json.encode(notice)
+        )
+        try:
+            async with asyncio.timeout(WITHIN):
+                response = await self._transport.handle_async_request(request)
+                await response.aclose()
+        except (*FAULTS, OSError, TimeoutError) as error:
+            return type(error).__name__
+        return None if response.status_code < 300 else f"HTTP {response.status_code}"
+
+
+class Notices:
+    """What there is to tell."""
+
+    def __init__(
+        self, log: FilteringBoundLogger, metrics: Metrics, sender: Sender, now: Callable[[], float]
+    ) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._sender = sender
+        self._now = now
+
+    def budget_crossed(self, crossing: Crossing) -> None:
+        """Tell that a share of a budget is spent."""
+        budget = crossing.budget
+        told: JsonObject = {
+            "subject": budget.subject,
+            "share": str(crossing.share),
+            "spent": dollars(crossing.standing.spent),
+            "amount": dollars(budget.amount),
+            "per": budget.period.kind.value,
+        }
+        self._log.warning("budget_crossed", **told)
+        self._metrics.count_crossing(budget.subject, str(crossing.share))
+        self._sender.put({"event": "budget_crossed", "at": self._now(), **told})

@@ -1,0 +1,84 @@
+"""A file with everything that is planned: what of it is still refused, and that the rest works."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+WHOLE = Path(__file__).with_name("whole.yaml").read_text(encoding="utf-8")
+ENVIRON = {name: f"sk-{name}-0123456789" for name in ("CI_KEY", "ACME_1", "ACME_2")}
+
+REFUSED = [
+    "admin",
+    "auth.jwt",
+    "logging.content",
+    "models.smart.balance",
+    "models.smart.fallback",
+    "models.smart.hedge",
+    "models.smart.max_attempts",
+    "models.smart.mirror",
+    "models.smart.single_flight",
+    "models.smart.sticky",
+    "models.smart.targets[0]",
+    "models.smart.targets[1]",
+    "on_state_loss",
+    "providers.acme.breaker",
+    "providers.acme.keys[0].models",
+    "providers.acme.keys[0].weight",
+    "providers.acme.pool",
+    "providers.acme.region",
+    "providers.acme.retry",
+    "server.cors",
+    "server.max_inflight",
+    "server.trusted_proxies",
+    "server.workers",
+    "state",
+]
+
+
+def available() -> dict[str, Any]:
+    """Give the file as it is when the refused keys are taken out and targets are plain."""
+    whole: dict[str, Any] = yaml.safe_load(WHOLE)
+    smart = whole["models"]["smart"]
+    smart["targets"] = [each["target"] for each in smart["targets"]]
+    for path in REFUSED:
+        *parents, key = path.replace("[0]", ".0").split(".")
+        section: Any = whole
+        for part in parents:
+            section = section[int(part) if part.isdigit() else part]
+        if "targets" not in path:
+            del section[key]
+    # Not a row of the catalogue.
+    whole["providers"]["azure"] = {"base_url": "https://acme.azure.test/v1"}
+    return whole
+
+
+def dumped(whole: dict[str, Any]) -> str:
+    """Write it as JSON, which is YAML too and quotes every text."""
+    return json.dumps(whole)
+
+
+def test_what_is_refused_of_it(complaints) -> None:
+    lines = complaints(WHOLE, environ=ENVIRON)
+    assert all("not available yet" in line for line in lines)
+    assert sorted(line.split(": ")[1] for line in lines) == REFUSED
+
+
+def test_several_keys_of_a_provider_are_refused_when_the_rest_is_right(complaints) -> None:
+    (line,) = complaints(dumped(available()), environ=ENVIRON)
+    assert "providers.acme.keys: several keys are not available yet" in line
+
+
+def test_the_rest_is_taken(loads) -> None:
+    whole = available()
+    whole["providers"]["acme"]["keys"].pop()
+    config = loads(dumped(whole), environ=ENVIRON).config
+    (key,) = config.auth.keys
+    assert (key.plan, key.priority) == ("small", "normal")
+    assert config.plans["small"].limits.stated == {"rpm": 60, "tpm": 100_000}
+    assert config.providers["acme"].limits.stated == {"rpm": 500, "tpm": 200_000, "concurrency": 100}
+    assert config.providers["acme"].keys[0].limits.stated == {"rpm": 50, "itpm": 50_000, "otpm": 10_000}
+    assert config.chains["smart"] == ("openai/gpt-4o", "azure/gpt-4o")
