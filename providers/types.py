@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 Json = Any
 """Whatever `json.loads` may give. The one place where `Any` has a name."""
 
@@ -170,9 +172,8 @@ class Reply:
     """The model that the provider says has answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One event of a streamed answer."""
+class Chunk(msgspec.Struct, frozen=True, gc=False):
+    """One event of a streamed answer. A struct, since there is one for every token."""
 
     data: bytes
     """OpenAI-shaped JSON on one line, or empty: this event is for the account only."""

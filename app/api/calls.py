@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from app.api.asgi import REQUEST_ID, RawHeaders, Receive, Scope, Send
@@ -12,6 +12,7 @@ from app.api.body import ClientGone, check_media, read_body
 from app.api.client import ClientConnection
 from app.api.departure import Departure, Policy
 from app.api.json_body import parse_object
+from app.api.keepalive import KeepAlive
 from app.api.request_checks import check_request
 from app.api.tags import read_tags
 from app.auth.keyring import KeyRing
@@ -82,11 +83,10 @@ class CallEndpoint:
         body = await read_body(receive, self.rooms.max_body)
         log.received = self.rooms.clock.monotonic()
         call = await self._parse(body, log.id)
-        async with (
-            Departure(receive, client, self.rooms.on_departure),
-            _kept_alive(client, call, self.rooms.stream_commit),
-        ):
-            await self.rooms.gateway.serve(call, principal, client, log)
+        kept_alive = KeepAlive(client, self.rooms.stream_commit) if call.stream else nullcontext()
+        async with Departure(receive, client, self.rooms.on_departure):
+            with kept_alive:
+                await self.rooms.gateway.serve(call, principal, client, log)
 
     def _open_log(self, scope: Scope) -> CallLog:
         return CallLog(
@@ -105,19 +105,6 @@ class CallEndpoint:
         parsed = parse_object(body) if len(body) <= LARGE else await asyncio.to_thread(parse_object, body)
         check_request(self.operation, parsed)
         return Call(self.operation, parsed["model"], parsed, id, int(self.rooms.clock.wall()))
-
-
-@asynccontextmanager
-async def _kept_alive(client: ClientConnection, call: Call, commit_after: float) -> AsyncIterator[None]:
-    """Send keep-alive comments beside a streamed call."""
-    if not call.stream:
-        yield
-        return
-    beat = asyncio.get_running_loop().create_task(client.keep_alive(commit_after), name="keep-alive")
-    try:
-        yield
-    finally:
-        beat.cancel()
 
 
 def call_endpoints(rooms: CallRooms) -> dict[str, CallEndpoint]:

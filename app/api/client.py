@@ -26,7 +26,6 @@ class ClientConnection:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id
-        self._begun = asyncio.Event()
         self._sending = False
         self._last_sent = 0.0
         self.ended = False
@@ -64,28 +63,20 @@ class ClientConnection:
             await self._send(message)
         self.ended = True
 
-    async def keep_alive(self, commit_after: float) -> None:
-        """Send a comment after each long silence. Runs beside the call until it is cancelled.
+    def comment_due(self, begun: float, commit_after: float) -> float:
+        """Give the loop time at which the silence is long enough for a comment."""
+        return self._last_sent + KEEPALIVE_INTERVAL if self.committed else begun + commit_after
 
-        A stream that has not begun after `commit_after` seconds is begun by the first comment.
-        """
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(commit_after):
-                await self._begun.wait()
-        except TimeoutError:
+    async def comment(self) -> None:
+        """Send a comment, unless something else is being sent; it begins a stream that has not begun."""
+        if self.ended or self._sending:
+            return
+        if not self.committed:
             await self._start(200, _STREAM_HEADERS)
-            await self._body(COMMENT, more=True)
-        while not self.ended:
-            silence = loop.time() - self._last_sent
-            if self._sending or silence < KEEPALIVE_INTERVAL:
-                await asyncio.sleep(KEEPALIVE_INTERVAL if self._sending else KEEPALIVE_INTERVAL - silence)
-            else:
-                await self._body(COMMENT, more=True)
+        await self._body(COMMENT, more=True)
 
     async def _start(self, status: int, headers: Headers) -> None:
         self.committed = True
-        self._begun.set()
         pairs = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers]
         pairs.append((b"x-request-id", self._request_id.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})

@@ -21,7 +21,7 @@ def check(loaded: Loaded) -> None:
             ("listens on", f"{config.server.host}:{config.server.port}"),
             ("keys", _keys(loaded)),
             *(("provider", f"{each.name} ({place(each)})") for each in loaded.providers),
-            *(("model", f"{name} → {', '.join(chain)}") for name, chain in config.models.items()),
+            *(("model", f"{name} → {', '.join(chain)}") for name, chain in config.chains.items()),
             *(("note", notice) for notice in loaded.notices),
             *(("warning", warning) for warning in loaded.warnings),
         ]

@@ -26,7 +26,7 @@ def explain(loaded: Loaded, model: str, operation: Operation, key: str | None) -
     """Print the plan of a call; a call that would be refused ends with 1 and the refusal."""
     principal = ANYONE if key is None else principal_named(loaded, key)
     try:
-        plan = Router(loaded.providers, loaded.config.models).plan(model, operation, principal)
+        plan = Router(loaded.providers, loaded.config.chains).plan(model, operation, principal)
     except GatewayError as error:
         fail(f"{error.message} ({error.http_status} {error.code})")
     may = f"{principal.name} may use it" if key else "not asked about; name one with --key"

@@ -83,7 +83,7 @@ def _one_or_several(
     budgets: tuple[Budget, ...] = handler(value)
     periods = [budget.per for budget in budgets]
     if twice := next((per for per in periods if periods.count(per) > 1), None):
-        refuse(f"two budgets per {twice}", "of two, only the smaller would ever count: give that one")
+        refuse(f"two budgets per {twice}", "a period takes one budget: keep one of them")
     return budgets
 
 

@@ -35,14 +35,8 @@ class ModelSettings(Section):
     short: ClassVar[str] = "targets"
     later = frozenset(
         {
-            "balance",
-            "fallback",
-            "max_attempts",
-            "sticky",
-            "mirror",
-            "hedge",
-            "single_flight",
-            "timeouts",
+            *("balance", "fallback", "max_attempts", "sticky"),
+            *("mirror", "hedge", "single_flight", "timeouts"),
         }
     )
 

@@ -1,4 +1,4 @@
-"""What may be a provider's `base_url`, or a webhook. Pure: names are not resolved here, the connector checks what they give."""
+"""What may be a provider's `base_url`, or a webhook. Pure: names are not resolved here, connecting checks what they give."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ def test_budgets_of_several_periods(loads) -> None:
         ("{amount: 1, per: day, amont: 2}", "1:43: plans.a.budget.amont: unknown key; did you mean `amount`?"),
         ("[{amount: 1, per: day, amont: 2}]", "1:44: plans.a.budget[0].amont: unknown key; did you mean `amount`?"),
         ("[{amount: 1, per: day}, {amount: x, per: hour}]", '1:54: plans.a.budget[1].amount: `x` is no amount of dollars; write dollars as in "10.00": digits and a point alone'),
-        ("[{amount: 1, per: day}, {amount: 2, per: day, timezone: Europe/Berlin}]", "1:13: plans.a.budget: two budgets per day; of two, only the smaller would ever count: give that one"),
+        ("[{amount: 1, per: day}, {amount: 2, per: day, timezone: Europe/Berlin}]", "1:13: plans.a.budget: two budgets per day; a period takes one budget: keep one of them"),
         ("10.00", "1:21: plans.a.budget: must be a list; write `[…]`, or lines that begin with `- `"),
         ("{amount: 0, per: day}", "1:30: plans.a.budget.amount: a budget of 0 lets no call through; remove the key or revoke it"),
         ("{amount: '0.000', per: day}", "1:30: plans.a.budget.amount: a budget of 0 lets no call through; remove the key or revoke it"),
