@@ -64,6 +64,11 @@ class GatewayError(Exception):
         """OpenAI's `type`."""
         return self.type
 
+    @property
+    def kind(self) -> str:
+        """The code as one of a fixed set, for metrics and logs: `code` may be a provider's."""
+        return self.code
+
     def body(self) -> bytes:
         """Give the JSON body."""
         error: dict[str, Json] = {
@@ -226,6 +231,11 @@ class Upstream(GatewayError):
         """OpenAI's `type`."""
         return self._seen.type
 
+    @property
+    def kind(self) -> str:
+        """The code that the table gives."""
+        return self._seen.kind
+
 
 class Seen(NamedTuple):
     """What a client sees of a provider's failure."""
@@ -235,6 +245,7 @@ class Seen(NamedTuple):
     code: str
     message: str
     param: str | None
+    kind: str
 
 
 _FROM_UPSTREAM: tuple[tuple[type[upstream.UpstreamError], int, str, str], ...] = (
@@ -257,24 +268,27 @@ _FROM_UPSTREAM: tuple[tuple[type[upstream.UpstreamError], int, str, str], ...] =
     (upstream.UpstreamError, 502, "server_error", "upstream_error"),
 )
 
+_PASSED_ON = (400, 409, 410, 415, 422, 451)
+"""Statuses of a provider that say to a client what they would say from us."""
+
 LONGEST_WAIT = 60.0
 """Seconds. SDKs obey longer waits badly (openai 1.x ignores them), so those say: do not retry."""
 
 
 def from_upstream(error: upstream.UpstreamError) -> Upstream:
     """Give the refusal that tells a client of this failure, without the provider's secrets."""
-    status, kind, code = next((s, t, c) for known, s, t, c in _FROM_UPSTREAM if isinstance(error, known))
-    message, param = error.message, None
+    status, type_, kind = next((s, t, c) for known, s, t, c in _FROM_UPSTREAM if isinstance(error, known))
+    message, code, param = error.message, kind, None
     if isinstance(error, upstream.RequestRejected):
         # The client's own mistake: the provider's status, words and codes are the most helpful ones.
         code = error.code or code
         param = error.param
-        if type(error) is upstream.RequestRejected and error.status is not None:
+        if type(error) is upstream.RequestRejected and error.status in _PASSED_ON:
             status = error.status
     elif isinstance(error, upstream.CredentialRejected):
         # The provider's words may show parts of the credential, and are of no use to the client.
         message = "The provider refused the gateway's credential. This is for the gateway's operator to mend."
-    return Upstream(Seen(status, kind, code, message, param), error)
+    return Upstream(Seen(status, type_, code, message, param, kind), error)
 
 
 def _retry_headers(error: upstream.UpstreamError) -> tuple[tuple[str, str], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import ssl
 import time
@@ -11,7 +10,6 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import IO
 
 import httpx2
 from structlog.typing import FilteringBoundLogger
@@ -20,6 +18,7 @@ from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
 from app.api.departure import Cancel, Drain, Policy
 from app.api.pages import PageRooms, build_pages
+from app.api.readiness import Readiness
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.auth.snapshot import StoredKeys
@@ -45,14 +44,17 @@ from app.limits.memory import MemoryLimits
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable, sqlite_path
 from app.store.keys import KeyStore
+from app.store.retention import OldRows
 from app.store.spending import SpendStore
 from app.telemetry.clock import Clock
 from app.telemetry.logging import CallLines
 from app.telemetry.metrics import Metrics
+from app.telemetry.output import Output
 from app.telemetry.record import CallRecord
 from app.usage.budget_book import BudgetBook
 from app.usage.budgets import Budget
 from app.usage.ledger import Ledger
+from app.usage.ledger_retention import let_go_of_old_rows
 from app.usage.price_book import PriceBook
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
@@ -79,6 +81,7 @@ class Running:
     app: App
     refused: Callable[[str, GatewayError], None]
     """Tells of a request that the front door refused."""
+    readiness: Readiness
     router: Router
     keys: KeyRing
     stored: StoredKeys
@@ -86,7 +89,7 @@ class Running:
 
 
 @asynccontextmanager
-async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) -> AsyncIterator[Running]:
+async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: Output) -> AsyncIterator[Running]:
     """Build the gateway for a configuration; leaving the context closes it, records first written.
 
     Raises `StoreUnavailable` where the database cannot be used.
@@ -94,6 +97,7 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
     config = loaded.config
     clock = Clock(time.time, time.monotonic)
     metrics = Metrics(VERSION)
+    metrics.watch_output(lambda: out.dropped)
     lines = CallLines(out, level=config.logging.level)
     async with AsyncExitStack() as closing:
         database = Database(sqlite_path(config.storage))
@@ -135,6 +139,10 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
         await _seed(budgets, budget_rules.known(keys.principals()), SpendStore(database), clock.wall(), log)
         purse = Purse(budgets, prices, notices, clock, unknown_price=config.ledger.unknown_price)
 
+        if config.ledger.retention:
+            days = config.ledger.retention / 86_400
+            old = let_go_of_old_rows(OldRows(database), days, clock.wall, log)
+            _run_beside(old, "retention", closing)
         limit_rules, meters, forecasts = LimitRules(config), MemoryLimits(), Forecasts()
         router = Router(loaded.providers, config.chains)
         gateway = Gateway(
@@ -151,6 +159,8 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
             ledger=ledger,
         )
 
+        readiness = Readiness()
+
         def tell(record: CallRecord) -> None:
             lines.write(record)
             metrics.observe(record)
@@ -166,7 +176,7 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
             on_departure=_departure_policy(config),
         )
         pages = PageRooms(
-            router, keys, metrics, config.metrics.token, lambda: True, int(clock.wall()), VERSION
+            router, keys, metrics, config.metrics.token, readiness.is_ready, int(clock.wall()), VERSION
         )
 
         def refused(request_id: str, error: GatewayError) -> None:
@@ -174,7 +184,7 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: IO[bytes]) 
             log.warning("refused", request_id=request_id, status=error.http_status, code=error.code)
 
         hall = FrontHall(call_endpoints(rooms), build_pages(pages), new_id, log)
-        yield Running(hall, refused, router, keys, stored, key_store)
+        yield Running(hall, refused, readiness, router, keys, stored, key_store)
 
 
 def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
@@ -183,6 +193,7 @@ def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
         lost=lambda: spool.lost,
         shipped=lambda: writer.shipped,
         rejected=lambda: writer.rejected,
+        interrupted=lambda: writer.interrupted,
         store_up=lambda: not writer.store_is_down,
     )
 
@@ -228,8 +239,7 @@ def _run_beside(work: Coroutine[None, None, None], name: str, closing: AsyncExit
 
     async def stop() -> None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
 
     closing.push_async_callback(stop)
 

@@ -18,6 +18,7 @@
     ├── Disconnected            yes    yes    yes      502 upstream_disconnected
     │   └── StreamTruncated     no     yes    yes      502 upstream_disconnected
     ├── UpstreamTimeout         no     yes    yes      504 upstream_timeout
+    │   └── TimeoutReported     yes    yes    yes      504 upstream_timeout
     ├── MalformedResponse       no     yes    yes      502 upstream_invalid_response
     │   └── ResponseTooLarge    no     yes    yes      502 upstream_response_too_large
     └── Redirected              no     yes    yes      502 upstream_redirect
@@ -35,6 +36,8 @@ from providers.types import Chunk
 
 MESSAGE_LIMIT = 2_000
 """Characters of a provider's message that are kept: enough for any that helps."""
+WORD_LIMIT = 128
+"""Characters of its type, code and parameter."""
 
 
 class UpstreamError(Exception):
@@ -61,9 +64,9 @@ class UpstreamError(Exception):
         self.message = message[:MESSAGE_LIMIT]
         self.status = status
         """The upstream's HTTP status, where it sent one."""
-        self.type = type
-        self.code = code
-        self.param = param
+        self.type = type and type[:WORD_LIMIT]
+        self.code = code and code[:WORD_LIMIT]
+        self.param = param and param[:WORD_LIMIT]
         self.retry_after = retry_after
         """Seconds that the provider asks to wait, where it says so."""
         self.chunks: Sequence[Chunk] = ()
@@ -164,6 +167,12 @@ class UpstreamTimeout(UpstreamError):
     """The provider took longer than we wait, or says that it did."""
 
 
+class TimeoutReported(UpstreamTimeout):
+    """The provider, or what stands before it, says itself that it took too long (408, 524)."""
+
+    retry_same = True
+
+
 class MalformedResponse(UpstreamError):
     """A 2xx answer that is not what the dialect promises."""
 
@@ -181,13 +190,14 @@ _BY_STATUS: dict[int, type[UpstreamError]] = {
     402: QuotaExhausted,
     403: CredentialRejected,
     404: ModelNotFound,
-    408: ServerFault,
+    408: TimeoutReported,
     409: ServerFault,
     413: RequestTooLarge,
     425: ServerFault,
     429: RateLimited,
     503: Overloaded,
     504: UpstreamTimeout,
+    524: TimeoutReported,
     529: Overloaded,
 }
 

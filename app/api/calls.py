@@ -67,10 +67,9 @@ class CallEndpoint:
             log.finish("client_cancelled", 499)
         except asyncio.CancelledError:
             # The server stops, and this call has outlived the time that `server.drain` gives.
-            await client.refuse(
-                Unavailable("The gateway is shutting down.", code="server_shutting_down"), close=True
-            )
-            raise
+            stopping = Unavailable("The gateway is shutting down.", code="server_shutting_down")
+            log.finish("interrupted", 200 if client.committed else stopping.http_status, stopping.code)
+            await client.refuse(stopping, close=True)
         finally:
             log.finish("internal_error", 500, "internal_error")
 
@@ -84,7 +83,7 @@ class CallEndpoint:
         log.received = self.rooms.clock.monotonic()
         call = await self._parse(body, log.id)
         kept_alive = KeepAlive(client, self.rooms.stream_commit) if call.stream else nullcontext()
-        async with Departure(receive, client, self.rooms.on_departure):
+        async with Departure(receive, client, self.rooms.on_departure, lambda: log.attempts > 0):
             with kept_alive:
                 await self.rooms.gateway.serve(call, principal, client, log)
 

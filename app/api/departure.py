@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -50,10 +51,14 @@ class Departure:
     The body must have been read: then all that `receive` can still give is the disconnect.
     """
 
-    def __init__(self, receive: Receive, client: ClientConnection, policy: Policy) -> None:
+    def __init__(
+        self, receive: Receive, client: ClientConnection, policy: Policy, begun: Callable[[], bool]
+    ) -> None:
+        """`begun` says whether a provider has been asked: before it, there is nothing to go on with."""
         self._receive = receive
         self._client = client
         self._policy = policy
+        self._begun = begun
 
     async def __aenter__(self) -> None:
         owner = asyncio.current_task()
@@ -79,5 +84,6 @@ class Departure:
             # Servers also say so when the response is complete.
             return
         self._client.left = True
-        await self._policy.linger()
+        if self._begun():
+            await self._policy.linger()
         self._owner.cancel()

@@ -15,7 +15,15 @@ from app.api.addresses import is_loopback
 from app.api.calls import PATHS
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
-from app.errors import BadRequest, GatewayError, MethodNotAllowed, NotFound, Unauthorized, Unavailable
+from app.errors import (
+    BadRequest,
+    GatewayError,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+)
 from app.gateway.router import Router
 from app.telemetry.metrics import Metrics
 from providers.types import Json, Operation, Secret
@@ -92,14 +100,18 @@ def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
     @pages.get("/v1/models/{name:path}", tags=["models"])
     @pages.get("/models/{name:path}", include_in_schema=False)
     async def show_model(name: str, principal: Caller) -> ModelCard:
+        if not name:
+            raise NotFound("Name the model: /v1/models/NAME.")
         return card(name, rooms.router.owner(name, principal))
 
 
 def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
+    @pages.head("/health/live", include_in_schema=False)
     @pages.get("/health/live", tags=["health"])
     async def live() -> Health:
         return Health(status="ok")
 
+    @pages.head("/health/ready", include_in_schema=False)
     @pages.get("/health/ready", tags=["health"])
     async def ready() -> Health:
         if not rooms.ready():
@@ -136,6 +148,10 @@ def _add_errors(pages: FastAPI) -> None:
     @pages.exception_handler(GatewayError)
     async def refused(_: Request, error: GatewayError) -> Response:
         return respond(error)
+
+    @pages.exception_handler(Exception)
+    async def failed(_: Request, __: Exception) -> Response:
+        return respond(Internal())
 
     @pages.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

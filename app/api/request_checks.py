@@ -54,7 +54,7 @@ def check_request(operation: Operation, body: JsonObject) -> None:
         if body.get(name) is None:
             raise BadRequest(f"`{name}` is required.", code="missing_required_parameter", param=name)
         check(name, body[name])
-    for name, check in _OPTIONAL.items():
+    for name, check in _OPTIONAL[operation].items():
         value = body.get(name)
         if value is not None:
             check(name, value)
@@ -109,6 +109,11 @@ def _flag(name: str, value: Json) -> None:
         raise _wrong(name, "true or false")
 
 
+def _not_streamed(name: str, value: Json) -> None:
+    if value is not False:
+        raise _wrong(name, "false or left out: embeddings do not come as a stream")
+
+
 def _count_up_to(most: int) -> Check:
     def check(name: str, value: Json) -> None:
         # A bool is an int to Python alone.
@@ -144,7 +149,7 @@ _REQUIRED: Mapping[Operation, Mapping[str, Check]] = {
     Operation.EMBEDDINGS: {"model": _model, "input": _text_or_list},
 }
 
-_OPTIONAL: Mapping[str, Check] = {
+_ANY_OPERATION: Mapping[str, Check] = {
     "stream": _flag,
     "stream_options": _stream_options,
     "max_tokens": _count_up_to(LARGEST_COUNT),
@@ -157,4 +162,10 @@ _OPTIONAL: Mapping[str, Check] = {
     "presence_penalty": _number,
     "tools": _tools,
     "functions": _tools,
+}
+
+_OPTIONAL: Mapping[Operation, Mapping[str, Check]] = {
+    Operation.CHAT: _ANY_OPERATION,
+    Operation.COMPLETIONS: _ANY_OPERATION,
+    Operation.EMBEDDINGS: {**_ANY_OPERATION, "stream": _not_streamed},
 }

@@ -12,6 +12,7 @@ import uvicorn
 
 from app.api.asgi import App
 from app.api.front_door import FrontDoorLimits, front_door
+from app.api.readiness import Readiness
 from app.config.models import Server as ServerConfig
 from app.errors import GatewayError
 
@@ -50,11 +51,16 @@ class Server(uvicorn.Server):
         """Capture none."""
         yield
 
-    def stop_on_signals(self) -> None:
+    def stop_on_signals(self, readiness: Readiness) -> None:
         """Let SIGTERM and SIGINT stop it; a second SIGINT does not wait for running calls."""
         loop = asyncio.get_running_loop()
+
+        def stop(number: int) -> None:
+            readiness.stop()
+            self.handle_exit(number, None)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, stop, number)
 
 
 Refused = Callable[[str, GatewayError], None]

@@ -9,7 +9,6 @@ from structlog.typing import FilteringBoundLogger
 
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
-from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
 
 REFRESH = 1.0
@@ -39,9 +38,9 @@ class StoredKeys:
             await asyncio.sleep(REFRESH)
             try:
                 await self.refresh()
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - were this to end, revoked keys would stay valid
                 if not self._failing:
-                    self._log.error("stored_keys_stale", reason=str(error))
+                    self._log.error("stored_keys_stale", reason=str(error) or repr(error))
                 self._failing = True
             else:
                 if self._failing:

@@ -47,7 +47,7 @@ def run(
     loaded = load_or_fail(config, {key: value for key, value in given.items() if value is not None})
     from app.api.server import CannotListen
     from app.cli.check import report_warnings
-    from app.cli.run import UnsafeToListen
+    from app.cli.first_start import UnsafeToListen
     from app.cli.run import run as serve
     from app.store.database import StoreUnavailable
 

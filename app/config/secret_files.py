@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from app.config.credentials import fault_of
 from providers.types import Secret
 
 LARGEST_SECRET = 64 << 10
@@ -17,8 +18,8 @@ CHECK_EVERY = 1.0
 class FileSecret(Secret):
     """A secret that is read again when its file changes.
 
-    While the file is missing, empty or unreadable, as it may be for a moment during a rotation,
-    the last text stands.
+    While the file is missing, empty, unreadable or holds what would be refused at the start, as it
+    may for a moment during a rotation, the last text stands.
     """
 
     __slots__ = ("_checked_at", "_clock", "_stamp", "path")
@@ -44,10 +45,11 @@ class FileSecret(Secret):
         if stamp == self._stamp:
             return
         try:
-            self._text = _read(self.path)
+            text = _read(self.path)
         except ValueError:
             return
-        self._stamp = stamp
+        if fault_of(text, guards_us=False) is None:
+            self._text, self._stamp = text, stamp
 
 
 class SecretFiles:

@@ -87,10 +87,13 @@ class Attempt:
         raise MalformedResponse(f"the provider answered with `{kind}` where an event stream was asked for")
 
     async def _read(self, answer: Answer) -> bytes:
-        body = await answer.read()
-        if not 200 <= answer.head.status < 300:
-            raise self.adapter.parse_error(answer.head, body, self.now())
-        return body
+        if 200 <= answer.head.status < 300:
+            return await answer.read()
+        body = b""
+        # The head says already that it failed: a body that cannot be read takes nothing from that.
+        with suppress(UpstreamError):
+            body = await answer.read()
+        raise self.adapter.parse_error(answer.head, body, self.now())
 
 
 async def _read_on(pieces: AsyncGenerator[bytes]) -> None:

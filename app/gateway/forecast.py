@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -9,13 +10,16 @@ import msgspec
 from app.errors import BadRequest
 from app.limits.estimate import OutputEstimates, input_estimate
 from app.telemetry.record import CallRecord
-from providers.types import Call, Json, Operation
+from providers.types import Call, Json, JsonObject, Operation
 
 PER_MESSAGE = 16
 """Tokens that a chat template adds to each message: role marks and separators take 3 to 10 at vendors."""
 PER_CALL = 1024
 """Tokens that vendors add of their own: the system prompt behind tools takes some 300 to 700."""
-_UNBOUND_PARTS = ("image_url", "input_audio", "file", "image", "document", "video_url", "audio")
+CAPS = frozenset({"max_completion_tokens", "max_tokens"})
+"""The fields that bound the output of a call."""
+_BOUND_PARTS = frozenset({"text", "refusal", "thinking", "redacted_thinking", "tool_use", "tool_result"})
+"""Parts of messages that are text. Of any other, a few bytes may stand for very many tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def output_cap(call: Call) -> int | None:
     """Give the most output that the request allows, over all its choices; None where it does not say."""
     if call.operation is Operation.EMBEDDINGS:
         return 0
-    caps = [call.body.get(name) for name in ("max_completion_tokens", "max_tokens")]
+    caps = [call.body.get(name) for name in CAPS]
     given = [cap for cap in caps if isinstance(cap, int)]
     return max(given) * choices(call) if given else None
 
@@ -67,9 +71,9 @@ def input_bound(call: Call) -> int:
 
     Raises `BadRequest` for a part whose tokens its bytes do not bound, such as a picture.
     """
-    if part := _unbound_part(call.body.get("messages")):
+    if (part := _unbound_part(call)) is not None:
         raise BadRequest(
-            f"A strict budget cannot bound what a part of type `{part}` costs; use a budget in `learned` mode.",
+            f"A strict budget cannot bound what {part} costs; use a budget in `learned` mode.",
             code="unbounded_cost",
             param="messages",
         )
@@ -78,12 +82,22 @@ def input_bound(call: Call) -> int:
     return len(msgspec.json.encode(call.body)) + PER_MESSAGE * count + PER_CALL
 
 
-def _unbound_part(value: Json) -> str | None:
-    if isinstance(value, dict):
-        kind = value.get("type")
-        if isinstance(kind, str) and kind in _UNBOUND_PARTS:
-            return kind
-        return next((found for item in value.values() if (found := _unbound_part(item))), None)
-    if isinstance(value, list):
-        return next((found for item in value if (found := _unbound_part(item))), None)
-    return None
+def _unbound_part(call: Call) -> str | None:
+    """Name what has no bound: a part that is no text, or a sound that stands at the provider."""
+    for message in _objects(call.body.get("messages")):
+        if message.get("audio") is not None:
+            return "`audio` of an earlier answer"
+        for part in _parts(message.get("content")):
+            if part.get("type") not in _BOUND_PARTS:
+                return f"a part of type `{str(part.get('type'))[:64]}`"
+    return "input that is no text" if any(_objects(call.body.get("input"))) else None
+
+
+def _parts(content: Json) -> Iterator[JsonObject]:
+    for part in _objects(content):
+        yield part
+        yield from _parts(part.get("content"))
+
+
+def _objects(value: Json) -> Iterator[JsonObject]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from app.auth.principal import Principal
 from app.config.models import Timeouts
 from app.errors import GatewayError, LimitReached, from_upstream
+from app.gateway.account import said_bytes
 from app.gateway.attempt import Attempt, Batches
 from app.gateway.client import Client, Headers
 from app.gateway.forecast import Forecasts
-from app.gateway.guard import Gate, Guard, Passages, Ticket
+from app.gateway.guard import Gate, Guard, Ticket
 from app.gateway.record import CallLog
 from app.gateway.router import Router
 from app.gateway.settlement import Settlement
@@ -26,9 +27,18 @@ from app.gateway.upstream import Upstream
 from app.store.money import dollars
 from app.telemetry.record import Outcome
 from app.usage.ledger import Ledger
-from providers.errors import RequestRejected, StreamTruncated, UpstreamError, UpstreamTimeout
+from providers.errors import (
+    RequestRejected,
+    ResponseTooLarge,
+    StreamTruncated,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from providers.registry import adapter_for
 from providers.types import Call, Chunk, Target
+
+_MAY_BE_BILLED = (UpstreamTimeout, StreamTruncated, ResponseTooLarge)
+"""After these the provider had begun to work, whatever came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +71,14 @@ class Gateway:
         log.price_version = self.prices.version
         settlement = Settlement(self.guards, self.ledger, log)
         try:
-            plan = self.router.plan(call.model, call.operation, principal)
-            forecast = self.forecasts.of(call, principal.name)
-            ticket = Ticket(log.request_id, call, principal, plan, forecast)
-            await settlement.admit(ticket)
-            await self._first_success(ticket, client, settlement)
+            await self._answer(call, principal, client, settlement)
         except UpstreamError as error:
             refusal = from_upstream(error)
-            settlement.close(_outcome(error), _status(client, refusal), refusal.code)
+            refusal.headers += _after_attempts(log.attempts)
+            settlement.close(_outcome(error), _status(client, refusal), refusal.kind)
             raise refusal from error
         except GatewayError as error:
-            settlement.close("refused", _status(client, error), error.code)
+            settlement.close("refused", _status(client, error), error.kind)
             raise
         except asyncio.CancelledError:
             status = 200 if client.committed else 499
@@ -80,51 +87,66 @@ class Gateway:
         finally:
             settlement.close("internal_error", 500, "internal_error")
 
+    async def _answer(self, call: Call, principal: Principal, client: Client, settlement: Settlement) -> None:
+        plan = self.router.plan(call.model, call.operation, principal)
+        settlement.log.first_target = plan.targets[0].name
+        forecast = self.forecasts.of(call, principal.name)
+        ticket = Ticket(settlement.log.request_id, call, principal, plan, forecast)
+        await settlement.admit(ticket)
+        await self._first_success(ticket, client, settlement)
+
     async def _first_success(self, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         """Try the targets in order. Raises the last `UpstreamError`, or why no target could be tried."""
         failure: UpstreamError | None = None
         closed: list[GatewayError] = []
         for target in ticket.plan.targets:
+            if client.left:
+                # A call that is drained is read to its end; none is begun for nobody.
+                raise asyncio.CancelledError
             try:
-                passages = Passages(self.gates, ticket, target)
+                settlement.begin_attempt(ticket, target, self.prices.of(target, ticket), self.gates)
             except GatewayError as error:
                 closed.append(error)
                 continue
             try:
-                return await self._try(target, ticket, passages, client, settlement)
+                return await self._try(target, ticket, client, settlement)
             except UpstreamError as error:
                 if client.has_content or not error.try_next:
                     raise
                 failure = error
         raise failure or min(closed, key=_wait)
 
-    async def _try(
-        self, target: Target, ticket: Ticket, passages: Passages, client: Client, settlement: Settlement
-    ) -> None:
+    async def _try(self, target: Target, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         log = settlement.log
-        line = self.lines[target.provider]
-        adapter = adapter_for(target.dialect, ticket.call.operation)
-        assert adapter is not None, "the plan holds only targets that serve the operation"
-        attempt = Attempt(ticket.call, target, adapter, line.upstream, line.timeouts, log.clock.wall)
-        log.begin_attempt(target, self.prices.of(target, ticket), passages)
         try:
+            attempt = self._attempt(target, ticket.call, log)
             if ticket.call.stream:
                 await self._stream(attempt, ticket, client, settlement)
             else:
                 await self._reply(attempt, ticket, client, settlement)
         except UpstreamError as error:
-            error.conceal(target.credential.reveal() if target.credential else "", target.base_url)
-            billed = isinstance(error, UpstreamTimeout | StreamTruncated) or log.tally.text_bytes > 0
-            log.end_attempt(from_upstream(error).code, error.status, billed=billed, complete=False)
+            address = target.base_url.split("://", 1)[-1]
+            error.conceal(target.credential.reveal() if target.credential else "", target.base_url, address)
+            billed = isinstance(error, _MAY_BE_BILLED) or log.tally.shows_work
+            log.end_attempt(from_upstream(error).kind, error.status, billed=billed, complete=False)
             raise
         except asyncio.CancelledError:
             log.end_attempt("cancelled", None, billed=True, complete=False)
             raise
+        finally:
+            # After any other error, a fault of ours: what the attempt holds must not stay held.
+            log.end_attempt("internal_error", None, billed=True, complete=False)
+
+    def _attempt(self, target: Target, call: Call, log: CallLog) -> Attempt:
+        line = self.lines[target.provider]
+        adapter = adapter_for(target.dialect, call.operation)
+        assert adapter is not None, "the plan holds only targets that serve the operation"
+        return Attempt(call, target, adapter, line.upstream, line.timeouts, log.clock.wall)
 
     async def _reply(self, attempt: Attempt, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         reply = await attempt.reply()
         log = settlement.log
-        log.tally.add([Chunk(reply.body, reply.usage, reply.model)])
+        log.tally.add([Chunk(b"", reply.usage, reply.model, said_bytes(reply))])
         log.answer_ready()
         headers = _answer_headers(ticket, log)
         settlement.succeed(client)
@@ -154,6 +176,12 @@ def _outcome(error: UpstreamError) -> Outcome:
 
 def _status(client: Client, error: GatewayError) -> int:
     return 200 if client.committed else error.http_status
+
+
+def _after_attempts(attempts: int) -> Headers:
+    """Tell how often it was tried, and an SDK not to multiply that by its own tries."""
+    tried = (("x-switchgear-attempts", str(attempts)),)
+    return (*tried, ("x-should-retry", "false")) if attempts > 1 else tried
 
 
 def _wait(error: GatewayError) -> float:

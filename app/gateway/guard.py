@@ -65,6 +65,10 @@ class Spent:
 class Passage(Protocol):
     """What a gate holds for one attempt."""
 
+    def charges(self) -> Sequence[Charge]:
+        """Give what would be charged if the attempt cost all that is held for it."""
+        ...
+
     def settle(self, spent: Spent, /) -> Sequence[Charge]:
         """Give back or charge, exactly once; never awaits, never raises. Gives what was charged."""
         ...
@@ -109,6 +113,10 @@ class Passages:
         except BaseException:
             self.settle(Spent(None, None))
             raise
+
+    def charges(self) -> list[Charge]:
+        """Give what is held of money."""
+        return [charge for passage in self._held for charge in passage.charges()]
 
     def settle(self, spent: Spent) -> list[Charge]:
         """Settle what is held, and give what was charged."""

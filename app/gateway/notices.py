@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -106,6 +107,8 @@ class Notices:
             "amount": dollars(budget.amount),
             "per": budget.period.kind.value,
         }
-        self._log.warning("budget_crossed", **told)
+        with contextlib.suppress(OSError, ValueError):
+            # It is told while a call settles, which a log that cannot be written must not end.
+            self._log.warning("budget_crossed", **told)
         self._metrics.count_crossing(budget.subject, str(crossing.share))
         self._sender.put({"event": "budget_crossed", "at": self._now(), **told})

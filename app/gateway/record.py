@@ -37,6 +37,7 @@ class CallLog:
     call: Call | None = None
     price_version: str | None = None
     first_target: str | None = None
+    """The plan's."""
     current: Try | None = None
     """The attempt that runs, or ran last."""
     passages: Passages | None = None
@@ -74,7 +75,6 @@ class CallLog:
 
     def begin_attempt(self, target: Target, rates: Rates | None, passages: Passages) -> None:
         """Note that a target is about to be tried."""
-        self.first_target = self.first_target or target.name
         self.current = Try(target, rates, self.clock.monotonic())
         self.passages = passages
 
@@ -88,12 +88,13 @@ class CallLog:
             return
         seconds = self.clock.monotonic() - running.started
         self.waited += seconds
-        self.usage, self.usage_source = (
-            running.used(self.call, complete=complete) if billed else (None, "none")
-        )
-        cost = running.cost(self.usage) if self.usage else 0
+        if billed:
+            # One that is not takes nothing away from what an earlier one is billed for.
+            self.usage, self.usage_source = running.used(self.call, complete=complete)
+        usage = self.usage if billed else None
+        cost = running.cost(usage) if usage else 0
         self.cost_nano = None if self.cost_nano is None or cost is None else self.cost_nano + cost
-        self.charges += passages.settle(Spent(self.usage, cost))
+        self.charges += passages.settle(Spent(usage, cost))
         self.tries.append(
             AttemptRecord(
                 provider=running.target.provider,
@@ -103,8 +104,8 @@ class CallLog:
                 duration_ms=_ms(seconds),
                 started_ms=_ms(running.started - self.started),
                 ttft_ms=_ms(self.answered - running.started) if self.answered is not None else None,
-                input_tokens=self.usage.input_tokens if self.usage else None,
-                output_tokens=self.usage.output_tokens if self.usage else None,
+                input_tokens=usage.input_tokens if usage else None,
+                output_tokens=usage.output_tokens if usage else None,
                 cost_nano=cost,
             )
         )
@@ -146,7 +147,7 @@ class CallLog:
             provider=target.provider if target else None,
             upstream_model=(self.tally.model or target.model) if target else None,
             attempts=len(self.tries),
-            fallback=target is not None and target.name != self.first_target,
+            fallback=outcome == "success" and target is not None and target.name != self.first_target,
             stream=call.stream if call else False,
             input_tokens=usage.input_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.gateway.client import Client
-from app.gateway.guard import Admissions, Guard, Ticket
+from app.gateway.guard import Admissions, Gate, Guard, Passages, Ticket
 from app.gateway.record import CallLog, moment
-from app.telemetry.record import CallRecord, Intent, Outcome
+from app.telemetry.record import CallRecord, Charge, Intent, Outcome
 from app.usage.ledger import Ledger
+from app.usage.rates import Rates
+from providers.types import Target
 
 
 class Settlement:
@@ -23,8 +25,19 @@ class Settlement:
     async def admit(self, ticket: Ticket) -> None:
         """Pass the guards, then note the call where a crash does not reach. Raises the refusing guard's error."""
         await self._admissions.take(ticket)
-        self._ledger.begin(_intent(ticket, self.log))
+        # Guards may have changed it.
+        self.log.call = ticket.call
+        self._ledger.begin(_intent(ticket, self.log, []))
         self._intended = True
+
+    def begin_attempt(
+        self, ticket: Ticket, target: Target, rates: Rates | None, gates: Sequence[Gate]
+    ) -> None:
+        """Pass the gates of a target, and note what they hold. Raises the closed gate's error."""
+        passages = Passages(gates, ticket, target)
+        self.log.begin_attempt(target, rates, passages)
+        if held := passages.charges():
+            self._ledger.begin(_intent(ticket, self.log, [*self.log.charges, *held]))
 
     def succeed(self, client: Client) -> None:
         """Close the account of an answer that came to its end, whether or not its client waited for it."""
@@ -44,7 +57,7 @@ class Settlement:
         return record
 
 
-def _intent(ticket: Ticket, log: CallLog) -> Intent:
+def _intent(ticket: Ticket, log: CallLog, at_providers: Sequence[Charge]) -> Intent:
     return Intent(
         id=log.id,
         timestamp=moment(log.clock.wall()),
@@ -58,6 +71,6 @@ def _intent(ticket: Ticket, log: CallLog) -> Intent:
         stream=ticket.call.stream,
         input_tokens=ticket.forecast.input_tokens,
         price_version=log.price_version,
-        charges=ticket.charges,
+        charges=[*ticket.charges, *at_providers],
         tags=dict(log.tags),
     )

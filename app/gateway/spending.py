@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from app.errors import BadRequest, BudgetExceeded
-from app.gateway.forecast import choices, input_bound
+from app.gateway.forecast import CAPS, Forecast, choices, input_bound
 from app.gateway.guard import Admission, Passage, Spent, Ticket
 from app.gateway.notices import Notices
 from app.gateway.rules import BudgetRules, ClientBudget
@@ -30,6 +30,8 @@ from providers.types import Call, Target
 
 MOST_OUTPUT = 1 << 20
 """Tokens. More than any model gives in one answer."""
+SMALLEST_LIMIT = 4096
+"""Tokens. Models refuse a `max_tokens` above what they can give; few can give less than this."""
 
 
 class Prices:
@@ -84,12 +86,12 @@ class Purse:
             if not given.fit_max_tokens:
                 continue
             left = self._book.standing(given.budget, self._now()).left // len(targets)
-            prompt = _prompt(given.budget, ticket)
+            prompt = _prompt(given.budget, ticket.forecast, _with_cap(ticket.call, MOST_OUTPUT))
             cap = ticket.forecast.output_cap
             affordable = [_affordable(rates, prompt, left, cap) for rates in self._known(targets, ticket)]
             fits = min(affordable, default=0)
             each = fits // choices(ticket.call)
-            if each and (cap is None or fits < cap):
+            if each and (each <= _highest_cap(given.budget) if cap is None else fits < cap):
                 ticket.call = _with_cap(ticket.call, each)
                 total = each * choices(ticket.call)
                 expected = min(ticket.forecast.output_tokens, total)
@@ -135,8 +137,15 @@ class Purse:
                 code="unbounded_cost",
                 param="model",
             )
+        if deaf := next((target for target in targets if target.drop & CAPS & ticket.call.body.keys()), None):
+            raise BadRequest(
+                f"`drop` takes the cap on output out of what `{deaf.name}` is asked, so a strict budget cannot "
+                "bound its cost; send the other of `max_completion_tokens` and `max_tokens`.",
+                code="unbounded_cost",
+                param="model",
+            )
         # Every target of the plan may be tried, and bill, before one answers.
-        prompt = _prompt(budget, ticket)
+        prompt = _prompt(budget, forecast, ticket.call)
         return sum(each.bound(prompt, forecast.output_cap) for each in rates)
 
 
@@ -198,6 +207,9 @@ class _Paid:
     purse: Purse
     reservation: Reservation
 
+    def charges(self) -> Sequence[Charge]:
+        return _records(self.reservation.charges())
+
     def settle(self, spent: Spent, /) -> Sequence[Charge]:
         return self.purse.settle(self.reservation, spent.cost_nano)
 
@@ -208,8 +220,13 @@ def _records(charges: Sequence[BudgetCharge]) -> list[Charge]:
     ]
 
 
-def _prompt(budget: Budget, ticket: Ticket) -> int:
-    return input_bound(ticket.call) if budget.mode == "strict" else ticket.forecast.input_tokens
+def _prompt(budget: Budget, forecast: Forecast, call: Call) -> int:
+    return input_bound(call) if budget.mode == "strict" else forecast.input_tokens
+
+
+def _highest_cap(budget: Budget) -> int:
+    """Give the highest cap that a call is given which came without one."""
+    return MOST_OUTPUT if budget.mode == "strict" else SMALLEST_LIMIT
 
 
 def _affordable(rates: Rates, prompt: int, left: int, cap: int | None) -> int:
@@ -225,9 +242,9 @@ def _affordable(rates: Rates, prompt: int, left: int, cap: int | None) -> int:
 
 
 def _with_cap(call: Call, tokens: int) -> Call:
-    """Lower the cap in the field that the client used."""
-    field = "max_tokens" if "max_tokens" in call.body or call.operation != "chat" else "max_completion_tokens"
-    return replace(call, body={**call.body, field: tokens})
+    """Lower the cap, in the fields that the client used."""
+    used = CAPS & call.body.keys() or {"max_completion_tokens" if call.operation == "chat" else "max_tokens"}
+    return replace(call, body={**call.body, **dict.fromkeys(used, tokens)})
 
 
 def _moment(seconds: int) -> str:

@@ -31,12 +31,15 @@ class TargetLimits:
         asked = Amounts(1, ticket.forecast.input_tokens, ticket.forecast.output_tokens)
         taken = self.meters.take(limits, asked, self.clock.monotonic())
         if isinstance(taken, Refusal):
-            raise limit_reached(taken)
+            raise limit_reached(taken, ticket.headers)
         return _Held(taken, self.clock)
 
 
 class _Open:
     """The passage where there is nothing to hold."""
+
+    def charges(self) -> Sequence[Charge]:
+        return ()
 
     def settle(self, _spent: Spent, /) -> Sequence[Charge]:
         return ()
@@ -49,6 +52,9 @@ OPEN = _Open()
 class _Held:
     hold: Hold
     clock: Clock
+
+    def charges(self) -> Sequence[Charge]:
+        return ()
 
     def settle(self, spent: Spent, /) -> Sequence[Charge]:
         usage = spent.usage

@@ -16,7 +16,8 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.store.schema import SchemaTooNew, create_schema
+from app.store.preparing import SchemaTooNew, create_or_keep, found_version, migrate
+from app.store.schema import SCHEMA_VERSION
 
 BUSY_TIMEOUT = 5.0
 """Seconds that a statement waits for another process's lock."""
@@ -83,6 +84,13 @@ class Database:
         async with self._connection(self._reader) as connection:
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """Give a reading connection that sees one moment of the database. Raises `StoreUnavailable`."""
+        async with self.read() as connection:
+            await connection.exec_driver_sql("BEGIN")
+            yield connection
+
     async def _prepare(self) -> None:
         if self._ready:
             return
@@ -91,11 +99,22 @@ class Database:
         except OSError as error:
             raise StoreUnavailable(f"{self.path}: {error.strerror}") from error
         try:
-            async with self._transaction() as connection:
-                await connection.run_sync(create_schema)
+            await self._make_tables()
         except SchemaTooNew as error:
             raise StoreUnavailable(str(error)) from error
         self._ready = True
+
+    async def _make_tables(self) -> None:
+        async with self._connection(self._writer) as connection:
+            if await connection.run_sync(found_version) == SCHEMA_VERSION:
+                return
+        async with self._transaction() as connection:
+            if await connection.run_sync(create_or_keep):
+                return
+        try:
+            await asyncio.to_thread(migrate, self.path, busy_timeout=self._busy_timeout)
+        except SQLAlchemyError as error:
+            raise StoreUnavailable(_reason(error)) from error
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:

@@ -1,4 +1,4 @@
-"""The tables, and how an empty database gets them."""
+"""The tables."""
 
 from __future__ import annotations
 
@@ -7,31 +7,37 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Connection,
     Float,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
-    insert,
-    select,
 )
-from sqlalchemy.schema import CreateTable
 
-SCHEMA_VERSION = 1
-"""Goes up with every change of a table."""
+SCHEMA_VERSION = 2
+"""Goes up with every migration, and is the number of the last one."""
 TOKEN_LIMIT = 10**12
 """Tokens of one call. Far above any model's, far below where a sum of many calls overflows."""
 COST_LIMIT = 10**15
 """Nano-dollars of one call: a million dollars."""
+SPEND_LIMIT = 9 * 10**18
+"""Nano-dollars of one period: nine billion dollars, the most that 64 bits hold."""
 
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
+_BUCKETS = ("latency_bucket", "ttft_bucket")
+
+ROLLED = ("key", "plan", "model", "provider", "operation", "outcome")
+"""Columns of a call that are the same in all of one roll-up."""
+COUNTED = ("calls", "unpriced", *_TOKENS)
 
 metadata = MetaData()
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+"""What each start looks at. Releases without migrations look at it too, and so refuse what they do not know."""
 
 calls = Table(
     "calls",
@@ -40,7 +46,6 @@ calls = Table(
     Column("request_id", String(128), nullable=False),
     Column("timestamp", String(32), nullable=False),
     Column("level", String(16), nullable=False),
-    Column("event", String(32), nullable=False),
     Column("key", String(128)),
     Column("user", String(256)),
     Column("team", String(128)),
@@ -65,7 +70,10 @@ calls = Table(
     Column("outcome", String(32), nullable=False),
     Column("error_type", String(128)),
     Column("tags", Text, nullable=False),
-    Column("tries", Text, nullable=False),
+    Column("plan", String(128)),
+    Column("price_version", String(64)),
+    Column("charges", Text, nullable=False, server_default="[]"),
+    *(Column(name, SmallInteger) for name in _BUCKETS),
     *(CheckConstraint(f"{name} BETWEEN 0 AND {TOKEN_LIMIT}", name=f"{name}_in_range") for name in _TOKENS),
     CheckConstraint(f"cost_nano BETWEEN 0 AND {COST_LIMIT}", name="cost_in_range"),
     Index("calls_timestamp", "timestamp"),
@@ -73,7 +81,75 @@ calls = Table(
     Index("calls_key", "key", "timestamp"),
     Index("calls_model", "model", "timestamp"),
 )
-"""One row a call, by its own id: a client may send a request id twice. A null cost is an unknown one; `tags` and `tries` are JSON."""
+"""One row a call, by its own id: a client may send a request id twice. A null cost is an unknown one; `tags` and `charges` are JSON."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("call_id", String(128), ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("provider", String(128), nullable=False),
+    Column("model", String(256), nullable=False),
+    Column("outcome", String(128), nullable=False),
+    Column("status", Integer),
+    Column("started_ms", Float),
+    Column("duration_ms", Float, nullable=False),
+    Column("ttft_ms", Float),
+    Column("input_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("cost_nano", BigInteger),
+    *(Column(name, SmallInteger) for name in _BUCKETS),
+    CheckConstraint(f"input_tokens BETWEEN 0 AND {TOKEN_LIMIT}", name="attempt_input_in_range"),
+    CheckConstraint(f"output_tokens BETWEEN 0 AND {TOKEN_LIMIT}", name="attempt_output_in_range"),
+    CheckConstraint(f"cost_nano BETWEEN 0 AND {COST_LIMIT}", name="attempt_cost_in_range"),
+    Index("attempts_model", "model"),
+    sqlite_with_rowid=False,
+)
+"""One row a try of a target, from position 0 on. It goes with its call."""
+
+open_calls = Table(
+    "open_calls",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("run", String(256), nullable=False),
+    Column("intent", Text, nullable=False),
+    Index("open_calls_run", "run"),
+)
+"""Calls whose begin is shipped and whose end is not, by the run that writes them; `intent` is JSON."""
+
+budget_spend = Table(
+    "budget_spend",
+    metadata,
+    Column("subject", String(256), primary_key=True),
+    Column("period", String(16), primary_key=True),
+    Column("period_start", BigInteger, primary_key=True),
+    Column("nano", BigInteger, nullable=False),
+    CheckConstraint(f"nano BETWEEN 0 AND {SPEND_LIMIT}", name="spend_in_range"),
+    sqlite_with_rowid=False,
+)
+"""What the calls have charged to each budget: nano-dollars a period, whose start is in Unix seconds."""
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("hour", String(13), nullable=False),
+    *(Column(name, String(256), nullable=False) for name in ROLLED),
+    *(Column(name, BigInteger, nullable=False) for name in (*COUNTED, "cost_nano")),
+    Index("rollups_group", "hour", *ROLLED, unique=True),
+)
+"""The calls of an hour (`2026-11-20T10`, UTC), counted by what they have in common; an empty text is none."""
+
+rollup_buckets = Table(
+    "rollup_buckets",
+    metadata,
+    Column("rollup", Integer, ForeignKey("rollups.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", SmallInteger, primary_key=True),
+    Column("bucket", SmallInteger, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Histograms of a roll-up's successful calls: of kind 0 the latency, of kind 1 the time to first byte."""
 
 keys = Table(
     "keys",
@@ -116,25 +192,3 @@ spools = Table(
     Column("shipped", BigInteger, nullable=False),
 )
 """Byte offset up to which a spool file's records are in `calls`."""
-
-
-class SchemaTooNew(Exception):
-    """A newer release has written this database."""
-
-
-def create_schema(connection: Connection) -> None:
-    """Make the tables where there are none. Raises `SchemaTooNew`.
-
-    Run it inside a transaction that excludes other writers.
-    """
-    connection.execute(CreateTable(schema_version, if_not_exists=True))
-    found = connection.execute(select(schema_version.c.version)).scalar()
-    if found is not None and found > SCHEMA_VERSION:
-        raise SchemaTooNew(
-            f"the database has schema version {found} and this release knows versions up to {SCHEMA_VERSION}: "
-            "run the release that wrote it, or a newer one, or set `storage` to another file"
-        )
-    metadata.create_all(connection)
-    if found is None:
-        connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-        connection.execute(insert(changes).values(subject=keys.name, count=0))

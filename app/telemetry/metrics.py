@@ -183,6 +183,11 @@ class Metrics:
         )
         up.set_function(store_up)
 
+    def watch_output(self, dropped: Callable[[], int]) -> None:
+        """Show how many log lines could not be written."""
+        gauge = Gauge("switchgear_log_lines_dropped", "Log lines that nobody took.", registry=self.registry)
+        gauge.set_function(dropped)
+
     def count_crossing(self, subject: str, share: str) -> None:
         """Count a share of a budget that was spent. Subjects are those of the configuration."""
         self._crossings.labels(subject, share).inc()

@@ -1,7 +1,7 @@
 """The form of a spool file: records in frames that survive a torn or damaged neighbour.
 
-A frame is the payload's length and its CRC32, four bytes each, big-endian, then the payload: a
-`CallRecord` as JSON. A length is never above `RECORD_LIMIT`, so a frame starts with a zero byte;
+A frame is the payload's length and its CRC32, four bytes each, big-endian, then the payload: an
+`Intent` or a `CallRecord` as JSON, told apart by its `event`. A length is never above `RECORD_LIMIT`, so a frame starts with a zero byte;
 JSON has none, so nothing that a client sends can look like the start of a frame.
 """
 
@@ -16,15 +16,18 @@ from zlib import crc32
 
 import msgspec
 
-from app.telemetry.record import CallRecord
+from app.telemetry.record import CallRecord, Intent
 from providers.types import Json
 
+Entry = CallRecord | Intent
+"""What a frame holds."""
 RECORD_LIMIT = 256 * 1024
 """Bytes of a payload. A usual one has 700."""
 FRAME_LIMIT = RECORD_LIMIT + 8
 
 _HEADER = struct.Struct(">II")
 _POSSIBLE_START = re.compile(rb"(?=\x00.{7}\{)", re.DOTALL)
+_DECODER: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _TEXT_LIMIT = 256
 _ITEM_LIMIT = 20
 
@@ -37,16 +40,21 @@ class Frame(NamedTuple):
     end: int
 
 
-def encode_frame(record: CallRecord) -> bytes:
-    """Give the frame of a record, cut to `RECORD_LIMIT` where it has to be. Total."""
+def encode_frame(entry: Entry) -> bytes:
+    """Give the frame of an entry, cut to `RECORD_LIMIT` where it has to be. Total."""
     try:
-        payload = msgspec.json.encode(record)
+        payload = msgspec.json.encode(entry)
     except (ValueError, OverflowError):
         # Half of a surrogate pair, or a number beyond 64 bits: JSON from outside may hold either.
         payload = b""
     if not payload or len(payload) > RECORD_LIMIT:
-        payload = json.dumps(_cut(record), ensure_ascii=False).encode()
+        payload = json.dumps(_cut(entry), ensure_ascii=False).encode()
     return _HEADER.pack(len(payload), crc32(payload)) + payload
+
+
+def decode_entry(payload: bytes) -> Entry:
+    """Read what a frame holds. Raises `msgspec.MsgspecError`, `UnicodeDecodeError`."""
+    return _DECODER.decode(payload)
 
 
 def scan_frames(block: bytes, offset: int) -> Iterator[Frame]:
@@ -92,5 +100,7 @@ def _cut(value: Json) -> Json:
     if isinstance(value, list):
         return [_cut(item) for item in value[:_ITEM_LIMIT]]
     if isinstance(value, msgspec.Struct):
-        return {key: _cut(item) for key, item in msgspec.structs.asdict(value).items()}
+        kind = value.__struct_config__
+        fields = {key: _cut(item) for key, item in msgspec.structs.asdict(value).items()}
+        return {kind.tag_field: kind.tag, **fields} if kind.tag_field else fields
     return value

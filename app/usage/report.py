@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-
-import msgspec
+from collections.abc import Mapping, Sequence
 
 from app.store.calls import CallSum
+from app.store.histogram import Percentiles
+from app.usage.report_forms import (
+    aligned_text,
+    csv_text,
+    inert,
+    json_text,
+    milliseconds,
+    printable,
+    rounded,
+)
 from providers.types import Json
 
 UNKNOWN = "unknown"
 
 _COUNTS = ("calls", "errors", "input_tokens", "output_tokens", "cached_tokens")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_TIMES = tuple(f"{kind}_{share}_ms" for kind in ("latency", "ttft") for share in Percentiles._fields)
 
 
 def usage_table(sums: Sequence[CallSum]) -> str:
@@ -22,35 +28,50 @@ def usage_table(sums: Sequence[CallSum]) -> str:
     if not sums:
         return "No calls in this time."
     names = list(sums[0].group)
-    head = [*names, *(name.replace("_", " ") for name in _COUNTS), "cost $"]
+    titles = (name.removeprefix("latency_").replace("_", " ") for name in (*_COUNTS, *_TIMES))
+    head = [*names, *titles, "cost $"]
     rows = [
-        [*(_printable(value) for value in line.group.values()), *_counts(line), _cost(line)] for line in sums
+        [*map(printable, line.group.values()), *_counts(line), *_times(line), _cost(line)] for line in sums
     ]
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    return "\n".join(_aligned(row, widths, left=len(names)) for row in (head, *rows))
+    return aligned_text(head, rows, left=len(names))
 
 
 def usage_csv(sums: Sequence[CallSum]) -> str:
     """Write the sums as CSV (RFC 4180) with a header line. A cost that is not known whole is `unknown`."""
-    text = io.StringIO()
-    writer = csv.writer(text)
     names = list(sums[0].group) if sums else []
-    writer.writerow([*names, *_COUNTS, "cost", "known_cost", "unpriced_calls"])
-    for line in sums:
-        groups = [_inert(value or "") for value in line.group.values()]
-        writer.writerow([*groups, *_counts(line), line.cost or UNKNOWN, line.known_cost, line.unpriced])
-    return text.getvalue()
+    head = [*names, *_COUNTS, "cost", "known_cost", "unpriced_calls", *_TIMES]
+    return csv_text(
+        head,
+        [
+            [
+                *(inert(value or "") for value in line.group.values()),
+                *_counts(line),
+                *(line.cost or UNKNOWN, line.known_cost, str(line.unpriced)),
+                *_times(line, none=""),
+            ]
+            for line in sums
+        ],
+    )
 
 
 def usage_json(sums: Sequence[CallSum]) -> str:
     """Write the sums as a JSON list. Costs are decimal strings; one that is not known whole is null."""
-    return msgspec.json.format(msgspec.json.encode([_object(line) for line in sums])).decode()
+    return json_text([_object(line) for line in sums])
 
 
 def _object(line: CallSum) -> dict[str, Json]:
     counts = {name: getattr(line, name) for name in _COUNTS}
     costs = {"cost": line.cost, "known_cost": line.known_cost, "unpriced_calls": line.unpriced}
-    return {**line.group, **counts, **costs}
+    return {**line.group, **counts, **costs, **_percentiles(line)}
+
+
+def _percentiles(line: CallSum) -> Mapping[str, float | None]:
+    known = [*(line.latency or (None,) * 3), *(line.ttft or (None,) * 3)]
+    return {name: rounded(time) for name, time in zip(_TIMES, known, strict=True)}
+
+
+def _times(line: CallSum, none: str = "-") -> list[str]:
+    return [milliseconds(time, none) for time in _percentiles(line).values()]
 
 
 def _counts(line: CallSum) -> list[str]:
@@ -61,21 +82,3 @@ def _cost(line: CallSum) -> str:
     if line.cost is not None:
         return line.cost
     return f"{UNKNOWN} ({line.known_cost} + {line.unpriced} unpriced)"
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int], *, left: int) -> str:
-    cells = (
-        cell.ljust(width) if i < left else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return "  ".join(cells).rstrip()
-
-
-def _printable(value: str | None) -> str:
-    # A model's name comes from a client, and a terminal obeys control characters.
-    return "".join(c if c.isprintable() else "?" for c in value) if value else "-"
-
-
-def _inert(value: str) -> str:
-    # A model's name comes from a client, and spreadsheets run what looks like a formula.
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

@@ -1,4 +1,4 @@
-"""The spool: where a call's record is safe before its client has read the last byte.
+"""The spool: where a call's intent is before a provider is asked, and its record before its client has read the end.
 
 One file a run of a process, and a further one after each `SEGMENT_LIMIT`. What was written outlives
 `kill -9` in the page cache; `sync`, once a second, bounds what a power cut takes. A lock held on
@@ -18,8 +18,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from app.telemetry.record import CallRecord
-from app.usage.frames import FRAME_LIMIT, Frame, encode_frame, scan_frames
+from app.usage.frames import FRAME_LIMIT, Entry, Frame, encode_frame, scan_frames
 
 SUFFIX = ".spool"
 SEGMENT_LIMIT = 64 << 20
@@ -71,9 +70,9 @@ class Spool:
         """Records that wait in memory for the disk to take them."""
         return len(self._pending)
 
-    def append(self, record: CallRecord) -> None:
-        """Write a record, or keep it in memory while the disk takes none. Never raises, never waits for the disk."""
-        frame = encode_frame(record)
+    def append(self, entry: Entry) -> None:
+        """Write an entry, or keep it in memory while the disk takes none. Never raises, never waits for the disk."""
+        frame = encode_frame(entry)
         if self.path is None or self._pending_bytes + len(frame) > self._pending_limit:
             self._lose()
             return
@@ -177,6 +176,17 @@ def tell(log: Callable[..., object], event: str, **fields: object) -> None:
 def spool_files(folder: Path) -> list[Path]:
     """Give the spool files of all runs, the oldest first. Raises `OSError`."""
     return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
+
+
+def run_of(name: str) -> str:
+    """Give the name of the run that a spool file is a segment of."""
+    return name.removesuffix(SUFFIX).rpartition("-")[0] or name
+
+
+def others_of_run(path: Path) -> list[Path]:
+    """Give the run's other spool files, the oldest first. Raises `OSError`."""
+    run = run_of(path.name)
+    return [other for other in spool_files(path.parent) if other != path and run_of(other.name) == run]
 
 
 def claim_spool(path: Path) -> int | None:

@@ -7,9 +7,9 @@ word; `n`, `max_tokens`, `tools` with a `tool_choice` that asks for one, `respon
 
 A request may carry an object `echo` that tells it how to behave. Every field is optional:
 
-    delay         seconds before it answers at all
-    pause         seconds between the events of a stream
-    status        an HTTP status: fail with it, such as 429 or 503
+    delay         seconds, up to 600, before it answers at all
+    pause         seconds, up to 600, between the events of a stream
+    status        an HTTP status of an error, from 400 to 599: fail with it
     retry_after   seconds, sent as `retry-after` with `status`
     tool          the name of a tool to call, or an object {"name", "arguments"}
     reasoning     a text to send as the reasoning before the answer

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
-from providers.types import Json, JsonObject
+from providers.types import Json
 
 LONGEST_WAIT = 600.0
 """Seconds. Longer than any timeout one may want to see, short enough to end by itself."""
+LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds: a day."""
 
-
-class DirectiveError(ValueError):
-    """The `echo` object is not as it should be; the text says how."""
+Wait = Annotated[float, msgspec.Meta(ge=0, le=LONGEST_WAIT)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,25 +27,12 @@ class Tool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Directives(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a request may tell. The package's docstring explains each."""
 
-    delay: float = 0.0
-    pause: float = 0.0
-    status: int = 200
-    retry_after: float | None = None
+    delay: Wait = 0.0
+    pause: Wait = 0.0
+    status: Annotated[int, msgspec.Meta(ge=400, le=599)] | None = None
+    retry_after: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_RETRY_AFTER)] | None = None
     tool: str | Tool | None = None
     reasoning: str = ""
-    error_after: int | None = None
-    stop_after: int | None = None
+    error_after: Count | None = None
+    stop_after: Count | None = None
     usage: bool = True
-
-
-def read_directives(body: JsonObject) -> Directives:
-    """Read the `echo` object of a request. Raises `DirectiveError`."""
-    try:
-        directives = msgspec.convert(body.get("echo") or {}, Directives)
-    except msgspec.ValidationError as error:
-        raise DirectiveError(f"echo: {error}") from None
-    if not (0 <= directives.delay <= LONGEST_WAIT and 0 <= directives.pause <= LONGEST_WAIT):
-        raise DirectiveError(f"echo: `delay` and `pause` are seconds from 0 to {LONGEST_WAIT:.0f}")
-    if directives.status != 200 and not 400 <= directives.status <= 599:
-        raise DirectiveError("echo: `status` is an error's HTTP status, from 400 to 599")
-    return directives

@@ -33,7 +33,7 @@ def test_calls_of_each_kind_are_counted_once(tmp_path: Path, secrets: Secrets) -
             ids.append(gateway.chat("fast").request_id)
             outcomes = [gateway.record(request_id)["outcome"] for request_id in ids]
             refused = [gateway.post(CHAT, {"model": "fast"}).request_id, gateway.chat("unknown").request_id]
-            assert [gateway.lines_of(request_id)[0]["outcome"] for request_id in refused] == ["refused"] * 2
+            assert [gateway.line_of(request_id)["outcome"] for request_id in refused] == ["refused"] * 2
             metrics = gateway.metrics()
         rows = gateway.rows()
     assert outcomes == ["success", "success", "upstream_error", "refused", "truncated", "success"]

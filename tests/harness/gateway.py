@@ -158,6 +158,11 @@ class Gateway:
         parsed = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in parsed if line.get("event") == "call"]
 
+    def line_of(self, request_id: str) -> dict[str, Any]:
+        """Wait for the one log line of a call."""
+        (line,) = self.eventually(lambda: self.lines_of(request_id), f"log line of {request_id}")
+        return line
+
     def lines_of(self, request_id: str) -> list[dict[str, Any]]:
         return [line for line in self.log_lines() if line["request_id"] == request_id]
 

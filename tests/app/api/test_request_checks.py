@@ -110,6 +110,12 @@ def test_flags_options_and_tools(fields: dict[str, Any], param: str) -> None:
     assert refused(CHAT | fields).param == param
 
 
+@pytest.mark.parametrize("value", [True, "true", 1])
+def test_embeddings_are_not_streamed(value: Any) -> None:
+    assert refused(MINIMAL[Operation.EMBEDDINGS] | {"stream": value}, Operation.EMBEDDINGS).param == "stream"
+    check_request(Operation.EMBEDDINGS, MINIMAL[Operation.EMBEDDINGS] | {"stream": False})
+
+
 STEERING = [
     *("api_base", "base_url", "api_key", "custom_llm_provider", "extra_headers", "extra_body", "fallbacks"),
     *(

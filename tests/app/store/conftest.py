@@ -28,6 +28,7 @@ def _make(id: str, **changes: object) -> CallRecord:
         "reasoning_tokens": 0,
         "usage_source": "provider",
         "cost": "0.00123",
+        "cost_nano": 1_230_000,
         "ttft_ms": 100.0,
         "duration_ms": 200.0,
         "upstream_ms": 190.0,
@@ -36,7 +37,18 @@ def _make(id: str, **changes: object) -> CallRecord:
         "error_type": None,
         "tags": {"project": "a"},
         "tries": [
-            AttemptRecord(provider="acme", model="large", outcome="success", status=200, duration_ms=190.0)
+            AttemptRecord(
+                provider="acme",
+                model="large",
+                outcome="success",
+                status=200,
+                started_ms=0.5,
+                duration_ms=190.0,
+                ttft_ms=99.0,
+                input_tokens=10,
+                output_tokens=20,
+                cost_nano=1_230_000,
+            )
         ],
     }
     return CallRecord(**(fields | changes))

@@ -3,6 +3,7 @@ import pytest
 from app.store.calls import CallFilter, CallStore, RowRejected
 from app.store.database import Database
 from app.store.money import dollars, nano_dollars
+from app.telemetry.record import AttemptRecord, Charge
 
 NINE = 1795165200.0
 """2026-11-20T09:00:00Z"""
@@ -34,9 +35,18 @@ async def test_the_same_call_is_one_row_and_the_same_request_id_is_two(store, ma
     [
         {"input_tokens": -1},
         {"output_tokens": 1 << 70},
-        {"cost": "-1"},
-        {"cost": "NaN"},
-        {"cost": "much"},
+        {"cost": "-1", "cost_nano": None},
+        {"cost": "NaN", "cost_nano": None},
+        {"cost": "much", "cost_nano": None},
+        {"cost_nano": -1},
+        {"cost_nano": 1 << 70},
+        {"charges": [Charge(subject="key:ci", period="day", period_start=0, nano=-1)]},
+        {"charges": [Charge(subject="key:ci", period="day", period_start=0, nano=1 << 62)]},
+        {
+            "tries": [
+                AttemptRecord(provider="a", model="b", outcome="c", status=1, duration_ms=1, cost_nano=-1)
+            ]
+        },
         {"timestamp": "yesterday"},
         {"status": 1 << 70},
     ],
@@ -73,11 +83,13 @@ async def test_sums_by_several_dimensions(store, make_record):
     await store.insert_calls(
         [
             make_record("a"),
-            make_record("b", outcome="upstream_error", input_tokens=None, cost="0.1"),
+            make_record("b", outcome="upstream_error", input_tokens=None, cost="0.1", cost_nano=None),
             make_record("c", outcome="client_cancelled", timestamp="2026-11-21T00:00:00Z"),
-            make_record("d", key=None, cost=None),
-            make_record("e", key=None, cost="2"),
-            make_record("f", key=None, cost=None, attempts=0, provider=None, outcome="refused"),
+            make_record("d", key=None, cost=None, cost_nano=None),
+            make_record("e", key=None, cost="2", cost_nano=None),
+            make_record(
+                "f", key=None, cost=None, cost_nano=None, attempts=0, provider=None, outcome="refused"
+            ),
         ],
         "run",
         1,
@@ -95,8 +107,8 @@ async def test_sums_by_several_dimensions(store, make_record):
 
 
 async def test_summing_by_nothing_or_by_something_else_is_refused(store):
-    for by in ([], ["tags"]):
-        with pytest.raises(ValueError, match="key, model, provider, day"):
+    for by in ([], ["tags"], ["tag:"], ['tag:"']):
+        with pytest.raises(ValueError, match="key, model, provider, day|name of a tag"):
             await store.sum_calls(by)
 
 

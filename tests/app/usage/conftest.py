@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.telemetry.record import AttemptRecord, CallRecord
+from app.telemetry.record import AttemptRecord, CallRecord, Charge, Intent
 
 
 def _make(id: str, **changes: object) -> CallRecord:
@@ -28,6 +28,7 @@ def _make(id: str, **changes: object) -> CallRecord:
         "reasoning_tokens": 0,
         "usage_source": "provider",
         "cost": "0.00123",
+        "cost_nano": 1_230_000,
         "ttft_ms": 100.0,
         "duration_ms": 200.0,
         "upstream_ms": 190.0,
@@ -36,10 +37,45 @@ def _make(id: str, **changes: object) -> CallRecord:
         "error_type": None,
         "tags": {"project": "a"},
         "tries": [
-            AttemptRecord(provider="acme", model="large", outcome="success", status=200, duration_ms=190.0)
+            AttemptRecord(
+                provider="acme",
+                model="large",
+                outcome="success",
+                status=200,
+                started_ms=0.5,
+                duration_ms=190.0,
+                ttft_ms=99.0,
+                input_tokens=10,
+                output_tokens=20,
+                cost_nano=1_230_000,
+            )
         ],
     }
     return CallRecord(**(fields | changes))
+
+
+def _intend(id: str, **changes: object) -> Intent:
+    fields = {
+        "id": id,
+        "timestamp": "2026-11-20T09:59:59.750000Z",
+        "request_id": f"req-{id}",
+        "key": "ci",
+        "plan": "small",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "operation": "chat",
+        "model": "fast",
+        "stream": True,
+        "input_tokens": 12,
+        "charges": [Charge(subject="key:ci", period="day", period_start=1795132800, nano=5_000_000)],
+        "tags": {"project": "a"},
+    }
+    return Intent(**(fields | changes))
+
+
+@pytest.fixture(scope="session")
+def make_intent() -> Callable[..., Intent]:
+    return _intend
 
 
 @pytest.fixture(scope="session")

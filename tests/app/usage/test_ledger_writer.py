@@ -9,8 +9,9 @@ from app.store.calls import CallStore
 from app.store.database import Database
 from app.usage.frames import encode_frame
 from app.usage.ledger import Ledger
+from app.usage.ledger_shipping import REJECTED
 from app.usage.spool import Spool
-from app.usage.writer import REJECTED, LedgerWriter
+from app.usage.writer import LedgerWriter
 
 
 async def quickly(seconds):

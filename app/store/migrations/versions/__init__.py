@@ -1,0 +1,1 @@
+"""One step a file, named by the schema version that it ends at."""

@@ -1,0 +1,9 @@
+"""Opens a database, and says whether alembic was needed."""
+
+import asyncio
+import sys
+
+from app.store.database import Database
+
+asyncio.run(Database.open(f"sqlite:///{sys.argv[1]}"))
+print("alembic" in sys.modules)

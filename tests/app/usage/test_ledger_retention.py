@@ -1,0 +1,70 @@
+import asyncio
+import sqlite3
+
+import structlog
+
+from app.store.calls import CallStore
+from app.store.database import Database
+from app.store.retention import OldRows
+from app.usage.ledger_retention import DAY, EVERY, PAUSE, ROWS_AT_ONCE, let_go_of_old_rows
+
+TEN = 1795168800
+"""2026-11-20T10:00:00Z"""
+
+
+class Days:
+    """A clock that a test turns, and a sleep that tells what it was asked for."""
+
+    def __init__(self, *turns):
+        self.now = TEN
+        self.slept = []
+        self.turns = list(turns)
+
+    def wall(self):
+        return self.now
+
+    async def sleep(self, seconds):
+        self.slept.append(seconds)
+        if seconds == EVERY:
+            if not self.turns:
+                raise asyncio.CancelledError
+            self.now += self.turns.pop(0)
+
+
+async def run(database, days, log=None):
+    try:
+        await let_go_of_old_rows(
+            OldRows(database), 30, days.wall, log or structlog.get_logger(), sleep=days.sleep
+        )
+    except asyncio.CancelledError:
+        return
+
+
+async def test_rows_go_after_their_days_a_batch_at_a_time(tmp_path, make_record):
+    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
+    store = CallStore(database)
+    for begin in range(0, ROWS_AT_ONCE + 50, 50):
+        await store.insert_calls([make_record(f"c{i}") for i in range(begin, begin + 50)], "run", begin)
+    days = Days(29 * DAY, 2 * DAY)
+    await run(database, days)
+    assert days.slept == [EVERY, EVERY, PAUSE, EVERY]
+    assert await store.list_calls(1) == []
+    assert [line.calls for line in await store.sum_calls(["key"])] == [ROWS_AT_ONCE + 50]
+    await database.close()
+
+
+async def test_a_store_that_is_locked_keeps_its_rows_and_is_asked_again(tmp_path, make_record):
+    database = await Database.open(f"sqlite:///{tmp_path}/a.db", busy_timeout=0.01)
+    store = CallStore(database)
+    await store.insert_calls([make_record("a")], "run", 1)
+    other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with structlog.testing.capture_logs() as events:
+        await run(database, Days(31 * DAY), structlog.get_logger())
+    assert [event["event"] for event in events] == ["old_rows_kept"] * 2
+    assert len(await store.list_calls(10)) == 1
+    other.execute("ROLLBACK")
+    other.close()
+    await run(database, Days(31 * DAY))
+    assert await store.list_calls(10) == []
+    await database.close()

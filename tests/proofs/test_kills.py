@@ -1,0 +1,46 @@
+"""F13: whoever has read the end of an answer finds its row, once, whenever the process was killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.secrets import Secrets
+from tests.proofs.conftest import Note
+from tests.proofs.kills import Toll, kill_again_and_again
+
+
+def assert_exact(toll: Toll) -> None:
+    assert toll.lost == set()
+    assert toll.doubled == set()
+    assert toll.charged == toll.spent
+    assert toll.outcomes["interrupted"] > 0, "no kill met a call under way, so nothing was shown"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_ten_kills(tmp_path: Path, secrets: Secrets) -> None:
+    toll = kill_again_and_again(tmp_path / "run", secrets, 10)
+    assert len(toll.completed) > 100
+    assert_exact(toll)
+
+
+@pytest.mark.proofs
+@pytest.mark.timeout(500)
+def test_f13_a_hundred_kills(tmp_path: Path, secrets: Secrets, note: Note) -> None:
+    toll = kill_again_and_again(tmp_path / "run", secrets, 100)
+    what = f"rows of {len(toll.completed):,} answers that were read to their end, {toll.kills} times kill -9 under load"
+    note("F13", what, "0 lost, 0 double", f"{len(toll.lost)} lost, {len(toll.doubled)} double")
+    cut = toll.outcomes["interrupted"]
+    note("F13", "calls that a kill cut short", "a row each", f"{cut:,} rows `interrupted`")
+    equal = "equal" if toll.charged == toll.spent else f"{toll.charged} and {toll.spent} nano-dollars"
+    note("F13", "what rows charge, and what budgets are read from", "equal", equal)
+    note(
+        "F14",
+        "rows lost with the power",
+        "≤ 1 s",
+        "not shown: kill -9 leaves the page cache. The spool is synced once a second, the database commits "
+        "with synchronous=FULL",
+    )
+    assert_exact(toll)
