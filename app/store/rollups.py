@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.call_rows import Row
-from app.store.schema import COUNTED, ROLLED, rollup_buckets, rollups
+from app.store.schema import COUNTED, ROLLED, rollups
 
 LATENCY, TTFT = 0, 1
 """Kinds of histograms."""

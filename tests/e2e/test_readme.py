@@ -23,7 +23,9 @@ def paste(command: list[str], block: str, rig: Rig, tmp_path: Path) -> str:
     """Run a block against a gateway that happens to listen on another port."""
     text = block.replace("http://127.0.0.1:4000", rig.gateway.base_url).replace('"echo"', '"echo/echo"')
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "SWITCHGEAR_KEY": KEY}
-    done = subprocess.run([*command, text], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [*command, text], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
