@@ -109,12 +109,37 @@ def explain(
 
 
 @program.command()
-def models(config: ConfigFiles = None, *, as_json: AsJson = False) -> None:
-    """List the models that can be named without guessing."""
+def models(
+    config: ConfigFiles = None,
+    *,
+    as_json: AsJson = False,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Show cost and times of this model at each provider, side by side."
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="With --compare: a duration back from now (24h) or a date (2026-11-01)."),
+    ] = None,
+    form: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="With --compare: how to print it.")
+    ] = "table",
+) -> None:
+    """List the models that can be named without guessing, or compare one at its providers."""
     loaded = load_or_fail(config)
+    from app.cli.models import comparison
     from app.cli.models import models as list_models
+    from app.cli.usage import period
+    from app.store.database import StoreUnavailable
 
-    list_models(loaded, as_json=as_json)
+    if compare is None:
+        list_models(loaded, as_json=as_json)
+        return
+    begin, _ = period(since, None)
+    with failing_on(StoreUnavailable):
+        comparison(loaded.config.storage, compare, begin, form)
 
 
 @program.command()
@@ -172,11 +197,20 @@ def usage(  # noqa: PLR0913 - each is an option of the command line
     ] = None,
     until: Annotated[str | None, typer.Option(help="The same; calls before it.")] = None,
     by: Annotated[
-        str, typer.Option(help="What to sum by: key, model, provider, day, or several with commas.")
+        str,
+        typer.Option(
+            help="What to sum by: key, plan, model, provider, upstream_model, operation, outcome, hour, day or "
+            "tag:NAME, or several with commas."
+        ),
     ] = "model",
     key: Annotated[str | None, typer.Option(help="Only calls with the key of this name.")] = None,
     model: Annotated[str | None, typer.Option(help="Only calls for this model.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only calls that this provider answered.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Only calls of keys with this plan.")] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Only calls with this tag; may be repeated."),
+    ] = None,
     form: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", help="How to print it.")
     ] = "table",
@@ -188,14 +222,14 @@ def usage(  # noqa: PLR0913 - each is an option of the command line
     config: ConfigFiles = None,
 ) -> None:
     """Sum or list what calls have used. Works while the gateway runs."""
-    from app.cli.usage import calls, dimensions, period, sums
+    from app.cli.usage import calls, dimensions, period, sums, tags
     from app.store.calls import CallFilter
     from app.store.database import StoreUnavailable
 
     groups = dimensions(by)
     begin, end = period(since, until)
     storage = load_or_fail(config).config.storage
-    where = CallFilter(begin, end, key, model, provider)
+    where = CallFilter(begin, end, key, model, provider, plan, tags=tags(tag or ()))
     with failing_on(StoreUnavailable):
         if one_by_one or limit is not None:
             calls(storage, limit or 50, where, form)

@@ -15,9 +15,11 @@ import typer
 from app.cli.database import database_of, exists
 from app.cli.output import print_table
 from app.cli.times import read_time
-from app.store.calls import CallFilter, CallStore, CallSum, Dimension
+from app.store.call_sums import TAG, CallFilter, CallSum, Dimension
+from app.store.calls import CallStore
 from app.telemetry.record import CallRecord
 from app.usage.report import UNKNOWN, usage_csv, usage_json, usage_table
+from app.usage.report_forms import inert
 
 _DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 _SUMS: Mapping[str, Callable[[Sequence[CallSum]], str]] = {
@@ -40,16 +42,23 @@ _SHOWN = (
     "cost",
     "duration_ms",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def dimensions(by: str) -> list[Dimension]:
-    """Read `key,day`. Raises `typer.BadParameter`."""
+def dimensions(by: str) -> list[str]:
+    """Read `key,day,tag:project`. Raises `typer.BadParameter`."""
     named = [part.strip() for part in by.split(",")]
-    known: dict[str, Dimension] = {name: name for name in _DIMENSIONS}
-    if unknown := [name for name in named if name not in known]:
-        raise typer.BadParameter(f"`{unknown[0]}` is none of {', '.join(_DIMENSIONS)}", param_hint="--by")
-    return [known[name] for name in dict.fromkeys(named)]
+    if unknown := [name for name in named if name not in _DIMENSIONS and not name.startswith(TAG)]:
+        known = ", ".join((*_DIMENSIONS, f"{TAG}NAME"))
+        raise typer.BadParameter(f"`{unknown[0]}` is none of {known}", param_hint="--by")
+    return list(dict.fromkeys(named))
+
+
+def tags(given: Sequence[str]) -> dict[str, str]:
+    """Read `project=a` of each. Raises `typer.BadParameter`."""
+    parts = [text.partition("=") for text in given]
+    if wrong := [text for text, (name, sign, _) in zip(given, parts, strict=True) if not (name and sign)]:
+        raise typer.BadParameter(f"`{wrong[0]}` is not like project=a", param_hint="--tag")
+    return {name: value for name, _, value in parts}
 
 
 def period(since: str | None, until: str | None) -> tuple[float | None, float | None]:
@@ -62,7 +71,7 @@ def period(since: str | None, until: str | None) -> tuple[float | None, float | 
     return begin, end
 
 
-def sums(storage: str, by: Sequence[Dimension], where: CallFilter, form: str) -> None:
+def sums(storage: str, by: Sequence[str], where: CallFilter, form: str) -> None:
     """Print sums. Raises `StoreUnavailable`."""
     found = asyncio.run(_sums(storage, by, where)) if exists(storage) else []
     typer.echo(_SUMS[form](found).rstrip("\n"))
@@ -73,7 +82,7 @@ def calls(storage: str, limit: int, where: CallFilter, form: str) -> None:
     _CALLS[form](asyncio.run(_calls(storage, limit, where)) if exists(storage) else [])
 
 
-async def _sums(storage: str, by: Sequence[Dimension], where: CallFilter) -> list[CallSum]:
+async def _sums(storage: str, by: Sequence[str], where: CallFilter) -> list[CallSum]:
     async with database_of(storage) as database:
         return await CallStore(database).sum_calls(by, where)
 
@@ -96,7 +105,7 @@ def _csv(found: Sequence[CallRecord]) -> None:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     for record in found:
-        writer.writerow([_inert(_cell(record, name)) for name in _COLUMNS])
+        writer.writerow([inert(_cell(record, name)) for name in _COLUMNS])
     typer.echo(text.getvalue().rstrip("\n"))
 
 
@@ -113,8 +122,3 @@ def _cell(record: CallRecord, name: str) -> str:
         # What never reached a provider has cost nothing; of the rest nobody knows.
         return UNKNOWN if record.attempts else ""
     return "" if value is None else str(value)
-
-
-def _inert(value: str) -> str:
-    # Model names come from clients, and spreadsheets run what looks like a formula.
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from app.cli.doctor.contents import Contents
 from app.cli.doctor.finding import Finding, broken, ok, warn
+from app.telemetry.record import CallRecord
+from app.usage.frames import decode_entry
 from app.usage.spool import read_from, spool_files
 from app.usage.writer import DAMAGED, REJECTED
 
@@ -92,7 +94,7 @@ def _spool(folder: Path, contents: Contents) -> Iterator[Finding]:
                     "spool", f"{file} holds records that did not get into the database", "look at them"
                 )
         files = spool_files(folder)
-        pending = sum(1 for file in files for _ in read_from(file, contents.offsets.get(file.name, 0)))
+        pending = sum(_records(file, contents.offsets.get(file.name, 0)) for file in files)
     except OSError as error:
         yield broken("spool", f"{folder}: {error.strerror}", "give it to the user who runs the gateway")
         return
@@ -102,3 +104,9 @@ def _spool(folder: Path, contents: Contents) -> Iterator[Finding]:
         )
     else:
         yield ok("spool", "all calls are in the database")
+
+
+def _records(file: Path, offset: int) -> int:
+    """Count the calls that have ended; intents become rows only if their calls never do."""
+    entries = (decode_entry(frame.payload) for frame in read_from(file, offset))
+    return sum(isinstance(entry, CallRecord) for entry in entries)

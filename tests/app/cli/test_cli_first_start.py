@@ -185,6 +185,7 @@ def test_an_expired_key_is_no_key() -> None:
         paste_curl(text)
 
 
+@pytest.mark.slow
 def test_an_expired_key_of_the_configuration_is_no_key() -> None:
     Path("config.yaml").write_text(
         "auth: {keys: [{name: old, key: sk-old-0123456789abcdef, expires: 2020-01-01}]}\n"
@@ -217,6 +218,7 @@ def test_a_revoked_first_key_is_not_pointed_at() -> None:
     assert KEY_FILE.read_text() != dead
 
 
+@pytest.mark.slow
 def test_the_key_file_of_an_expired_key_is_not_pointed_at() -> None:
     KEY_FILE.parent.mkdir()
     KEY_FILE.write_text(add_key("old", expires=time.time() - 1))
@@ -226,6 +228,7 @@ def test_the_key_file_of_an_expired_key_is_not_pointed_at() -> None:
         paste_curl(text, SWITCHGEAR_KEY=other)
 
 
+@pytest.mark.slow
 def test_a_key_file_with_something_else_in_it() -> None:
     other = add_key("other")
     KEY_FILE.write_bytes(b"\xff\xfe" * 3_000)

@@ -13,6 +13,7 @@ import pytest
 
 from app.store.calls import CallStore
 from app.store.database import Database
+from app.telemetry.record import AttemptRecord
 from tests.harness.gateway import Gateway, chat_body
 
 STATIC = "sk-cli-keys-static-0123456789"
@@ -136,6 +137,76 @@ def test_usage_takes_a_time_and_a_name(sg):
     assert ids("--key", "nobody") == []
     assert ids("--since", "1s") == []
     assert sg("usage", "--since", "1s").out == "No calls in this time.\n"
+
+
+@pytest.fixture
+def tagged_calls(folder, record):
+    """The same model at two providers, one of them dearer and slower, for two projects of one plan."""
+
+    def tried(provider: str, milliseconds: float, nano: int) -> list[AttemptRecord]:
+        tokens = {"input_tokens": 10, "output_tokens": 5, "cost_nano": nano, "ttft_ms": milliseconds / 2}
+        return [
+            AttemptRecord(
+                provider=provider,
+                model="m",
+                outcome="success",
+                status=200,
+                duration_ms=milliseconds,
+                **tokens,
+            )
+        ]
+
+    async def fill() -> None:
+        database = await Database.open("sqlite:///data/switchgear.db")
+        near = {
+            "provider": "near",
+            "tries": tried("near", 100.0, 1_000_000),
+            "cost": "0.001",
+            "cost_nano": 1_000_000,
+        }
+        far = {
+            "provider": "far",
+            "tries": tried("far", 900.0, 3_000_000),
+            "cost": "0.003",
+            "cost_nano": 3_000_000,
+        }
+        calls = [
+            record(1, tags={"project": "a"}, plan="small", duration_ms=100.0, **near),
+            record(2, tags={"project": "b"}, plan="small", duration_ms=900.0, **far),
+            record(3, tags={"project": "a"}, plan="small", duration_ms=100.0, **near),
+        ]
+        await CallStore(database).insert_calls(calls, "test.spool", 1)
+        await database.close()
+
+    asyncio.run(fill())
+
+
+@pytest.mark.usefixtures("tagged_calls")
+def test_usage_sums_by_tag_and_plan(sg):
+    by_project = json.loads(sg("usage", "--by", "plan,tag:project", "--format", "json").out)
+    assert [(row["plan"], row["tag:project"], row["calls"], row["cost"]) for row in by_project] == [
+        ("small", "a", 2, "0.002"),
+        ("small", "b", 1, "0.003"),
+    ]
+    (only,) = json.loads(sg("usage", "--tag", "project=b", "--format", "json").out)
+    assert only["calls"] == 1
+    assert sg("usage", "--tag", "project").code == 2
+    assert "`projct` is none of" in sg("usage", "--by", "projct").err
+
+
+@pytest.mark.usefixtures("tagged_calls")
+def test_a_model_is_compared_at_its_providers(sg):
+    rows = {
+        row["provider"]: row for row in json.loads(sg("models", "--compare", "fast", "--format", "json").out)
+    }
+    assert set(rows) == {"near", "far"}
+    assert rows["near"]["calls"] == 2
+    # Percentiles come from logarithmic buckets, which are up to 5 % off.
+    assert rows["near"]["latency_p50_ms"] == pytest.approx(100, rel=0.05)
+    assert rows["far"]["latency_p50_ms"] == pytest.approx(900, rel=0.05)
+    table = sg("models", "--compare", "fast").out
+    assert "near" in table
+    assert "far" in table
 
 
 @pytest.mark.usefixtures("three_calls")
