@@ -46,6 +46,7 @@ class GatewayError(Exception):
         code: str | None = None,
         param: str | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -53,6 +54,8 @@ class GatewayError(Exception):
         self.param = param
         self.headers = headers
         """Extra response headers, such as `retry-after`."""
+        self.retry_after = retry_after
+        """Seconds after which it may pass, where that is known."""
 
     @property
     def http_status(self) -> int:
@@ -174,8 +177,7 @@ class LimitReached(GatewayError):
         self, message: str, *, retry_after: float | None, headers: tuple[tuple[str, str], ...] = ()
     ) -> None:
         """`retry_after` in seconds; None: waiting does not help."""
-        super().__init__(message, headers=(*headers, *retry_headers(retry_after)))
-        self.retry_after = retry_after
+        super().__init__(message, headers=(*headers, *retry_headers(retry_after)), retry_after=retry_after)
 
 
 class BudgetExceeded(GatewayError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import ssl
 import time
 import uuid
@@ -28,12 +29,16 @@ from app.config.loader import Loaded
 from app.config.models import Config
 from app.config.secret_files import CHECK_EVERY
 from app.errors import GatewayError
+from app.gateway.breaker_gate import BreakerGate
+from app.gateway.breakers import Breakers
 from app.gateway.client_limits import ClientLimits
 from app.gateway.echo import EchoTransport
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway, Line
 from app.gateway.inflight import InFlight
 from app.gateway.notices import NoSender, Notices, Sender, Webhook
+from app.gateway.pursuit import Patience
+from app.gateway.retry import RetryBudget, attempts_of
 from app.gateway.router import Router
 from app.gateway.rules import BudgetRules, LimitRules
 from app.gateway.spending import ClientBudgets, Prices, ProviderBudgets, Purse
@@ -143,6 +148,8 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: Output) -> 
             days = config.ledger.retention / 86_400
             old = let_go_of_old_rows(OldRows(database), days, clock.wall, log)
             _run_beside(old, "retention", closing)
+        breakers = Breakers({each.name: each.breaker for each in loaded.providers}, random.random)
+        metrics.watch_breakers(lambda: breakers.standings(clock.monotonic()))
         limit_rules, meters, forecasts = LimitRules(config), MemoryLimits(), Forecasts()
         router = Router(loaded.providers, config.chains)
         gateway = Gateway(
@@ -153,10 +160,16 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: Output) -> 
                 ClientLimits(limit_rules, meters, forecasts, clock),
                 ClientBudgets(budget_rules, purse),
             ],
-            gates=[TargetLimits(limit_rules, meters, clock), ProviderBudgets(budget_rules, purse)],
+            gates=[
+                BreakerGate(breakers, clock),
+                TargetLimits(limit_rules, meters, clock),
+                ProviderBudgets(budget_rules, purse),
+            ],
             forecasts=forecasts,
             prices=prices,
             ledger=ledger,
+            max_attempts=lambda model, targets: attempts_of(_max_attempts(config, model), targets),
+            random=random.random,
         )
 
         readiness = Readiness()
@@ -176,7 +189,14 @@ async def create_app(loaded: Loaded, log: FilteringBoundLogger, out: Output) -> 
             on_departure=_departure_policy(config),
         )
         pages = PageRooms(
-            router, keys, metrics, config.metrics.token, readiness.is_ready, int(clock.wall()), VERSION
+            router=router,
+            keys=keys,
+            metrics=metrics,
+            metrics_token=config.metrics.token,
+            ready=readiness.is_ready,
+            breakers=breakers,
+            clock=clock,
+            version=VERSION,
         )
 
         def refused(request_id: str, error: GatewayError) -> None:
@@ -254,13 +274,13 @@ def _configured_keys(config: Config) -> list[tuple[Secret, Principal]]:
                 key.expires.timestamp() if key.expires else None,
                 key.plan,
                 key.priority,
-                dict(key.metadata),
+                metadata=dict(key.metadata),
             ),
         )
         for key in config.auth.keys
     ]
     master = config.auth.master_key
-    return [*keys, (master, Principal(MASTER))] if master else keys
+    return [*keys, (master, Principal(MASTER, is_master=True))] if master else keys
 
 
 def _departure_policy(config: Config) -> Policy:
@@ -278,7 +298,13 @@ async def _reread(keys: KeyRing) -> None:
 
 def _line(provider: ActiveProvider, tls: ssl.SSLContext) -> Line:
     transport = _TRANSPORTS[provider.transport](provider, tls)
-    return Line(Upstream(transport, connect=provider.timeouts.connect), provider.timeouts)
+    upstream = Upstream(transport, connect=provider.timeouts.connect)
+    return Line(upstream, provider.timeouts, Patience(provider.retry, RetryBudget()))
+
+
+def _max_attempts(config: Config, model: str) -> int | None:
+    settings = config.models.get(model)
+    return settings.max_attempts if settings else None
 
 
 _TRANSPORTS: dict[str, Callable[[ActiveProvider, ssl.SSLContext], httpx2.AsyncBaseTransport]] = {

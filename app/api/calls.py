@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from app.api.asgi import REQUEST_ID, RawHeaders, Receive, Scope, Send
 from app.api.body import ClientGone, check_media, read_body
 from app.api.client import ClientConnection
+from app.api.deadline import read_timeout
 from app.api.departure import Departure, Policy
 from app.api.json_body import parse_object
 from app.api.keepalive import KeepAlive
@@ -82,10 +83,11 @@ class CallEndpoint:
         body = await read_body(receive, self.rooms.max_body)
         log.received = self.rooms.clock.monotonic()
         call = await self._parse(body, log.id)
+        deadline = asyncio.get_running_loop().time() + read_timeout(headers)
         kept_alive = KeepAlive(client, self.rooms.stream_commit) if call.stream else nullcontext()
         async with Departure(receive, client, self.rooms.on_departure, lambda: log.attempts > 0):
             with kept_alive:
-                await self.rooms.gateway.serve(call, principal, client, log)
+                await self.rooms.gateway.serve(call, principal, client, log, deadline)
 
     def _open_log(self, scope: Scope) -> CallLog:
         return CallLog(

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app.api.addresses import is_loopback
+from app.api.admin import add_admin
 from app.api.calls import PATHS
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
@@ -24,7 +25,9 @@ from app.errors import (
     Unauthorized,
     Unavailable,
 )
+from app.gateway.breakers import Breakers
 from app.gateway.router import Router
+from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from providers.types import Json, Operation, Secret
 
@@ -51,7 +54,7 @@ class Health(BaseModel):
     status: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageRooms:
     """What the pages need."""
 
@@ -60,8 +63,8 @@ class PageRooms:
     metrics: Metrics
     metrics_token: Secret | None
     ready: Callable[[], bool]
-    started: int
-    """Unix seconds: the `created` of every model card."""
+    breakers: Breakers
+    clock: Clock
     version: str
 
 
@@ -69,6 +72,7 @@ def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
     pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
     _add_models(pages, rooms)
+    add_admin(pages, rooms.keys, rooms.breakers, rooms.clock)
     _add_health(pages, rooms)
     _add_errors(pages)
     describe = pages.openapi
@@ -89,8 +93,10 @@ def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
 
     Caller = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type, though it closes over the key ring
 
+    created = int(rooms.clock.wall())
+
     def card(name: str, owner: str) -> ModelCard:
-        return ModelCard(id=name, created=rooms.started, owned_by=owner)
+        return ModelCard(id=name, created=created, owned_by=owner)
 
     @pages.get("/v1/models", tags=["models"])
     @pages.get("/models", include_in_schema=False)

@@ -19,6 +19,8 @@ class Principal:
     plan: str | None = None
     priority: str = "normal"
     """`low`, `normal` or `high`: who goes first where calls wait."""
+    is_master: bool = False
+    """Whether it may administer the gateway."""
     metadata: dict[str, str] = field(default_factory=dict)
 
     def may_use(self, model: str) -> bool:

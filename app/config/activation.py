@@ -14,6 +14,7 @@ from app.config import credentials, urls
 from app.config.environment import variable
 from app.config.models import Config, ProviderSettings, Timeouts
 from app.config.problems import Mark, Problem, did_you_mean
+from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.tree import Node, place
 from providers.catalog import Provider
 from providers.registry import DIALECTS, adapter_for
@@ -42,6 +43,8 @@ class ActiveProvider:
     allow_private: bool
     transport: str
     operations: frozenset[Operation]
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,8 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         allow_private=candidate.allow_private,
         transport=row.transport,
         operations=candidate.operations,
+        breaker=settings.breaker,
+        retry=settings.retry,
     )
 
 

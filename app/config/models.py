@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.public_models import ModelSettings
+from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.scalars import (
     Count,
     Duration,
@@ -139,7 +140,7 @@ def _one_credential(keys: tuple[Credential, ...]) -> tuple[Credential, ...]:
 class ProviderSettings(Section):
     """A provider: one of the catalogue, or anything that speaks one of the dialects."""
 
-    later = frozenset({"breaker", "retry", "pool", "region"})
+    later = frozenset({"pool", "region"})
 
     keys: Annotated[Listing[Credential], AfterValidator(_one_credential)] = ()
     """The provider's key, as a list of one. Without it, the vendor's own variable is used, such as OPENAI_API_KEY."""
@@ -149,6 +150,10 @@ class ProviderSettings(Section):
     """Wire format. Default: the catalogue's, else `openai`."""
     timeouts: Timeouts = Timeouts()
     """How long this provider is waited for."""
+    breaker: BreakerSettings = BreakerSettings()
+    """When the provider, or one of its models, is left alone for a while."""
+    retry: RetrySettings = RetrySettings()
+    """How often a call that failed is sent to it again."""
     allow_private: Maybe[Flag] = None
     """Whether the address may be a private one. Default: the catalogue's, else false."""
     exact: Maybe[Flag] = None

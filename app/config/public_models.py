@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, ModelWrapValidatorHandler, TypeAdapter, model_validator
 
 from app.config.allowances import Budgets, Limiting, Limits
-from app.config.scalars import Duration, Listing, Text, refuse
+from app.config.scalars import Count, Duration, Listing, Maybe, Text, refuse
 from app.config.section import Section
 
 
@@ -35,7 +35,7 @@ class ModelSettings(Section):
     short: ClassVar[str] = "targets"
     later = frozenset(
         {
-            *("balance", "fallback", "max_attempts", "sticky"),
+            *("balance", "fallback", "sticky"),
             *("mirror", "hedge", "single_flight", "timeouts"),
         }
     )
@@ -46,6 +46,8 @@ class ModelSettings(Section):
     """How fast the model may be used, by all keys together: as under `plans`."""
     budget: Budgets = ()
     """How much may be spent on it, by all keys together: as under `plans`."""
+    max_attempts: Maybe[Count] = None
+    """Tries that a call may take, over all targets. Default: 3, or the number of targets if that is more."""
     queue: Queue = Queue()
     """Waiting for room where limits have none."""
 

@@ -8,22 +8,25 @@ settles too. After the first data event has gone out there is no other attempt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.auth.principal import Principal
 from app.config.models import Timeouts
-from app.errors import GatewayError, LimitReached, from_upstream
+from app.errors import Deadline, GatewayError, from_upstream
 from app.gateway.account import said_bytes
 from app.gateway.attempt import Attempt, Batches
 from app.gateway.client import Client, Headers
 from app.gateway.forecast import Forecasts
 from app.gateway.guard import Gate, Guard, Ticket
+from app.gateway.pursuit import Patience, Pursuit, Ways
 from app.gateway.record import CallLog
 from app.gateway.router import Router
 from app.gateway.settlement import Settlement
 from app.gateway.spending import Prices
 from app.gateway.upstream import Upstream
+from app.gateway.verdicts import verdict_of
 from app.store.money import dollars
 from app.telemetry.record import Outcome
 from app.usage.ledger import Ledger
@@ -47,6 +50,7 @@ class Line:
 
     upstream: Upstream
     timeouts: Timeouts
+    patience: Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +65,15 @@ class Gateway:
     forecasts: Forecasts
     prices: Prices
     ledger: Ledger
+    max_attempts: Callable[[str, int], int]
+    """Tries that a call may take in all, by its model and how many targets there are."""
+    random: Callable[[], float]
+    """From 0 up to 1."""
 
-    async def serve(self, call: Call, principal: Principal, client: Client, log: CallLog) -> None:
-        """Answer one call to its client.
+    async def serve(
+        self, call: Call, principal: Principal, client: Client, log: CallLog, deadline: float = math.inf
+    ) -> None:
+        """Answer one call to its client, by the deadline (loop time).
 
         Raises the `GatewayError` that the client is still to be told; the call is settled by then.
         """
@@ -71,14 +81,9 @@ class Gateway:
         log.price_version = self.prices.version
         settlement = Settlement(self.guards, self.ledger, log)
         try:
-            await self._answer(call, principal, client, settlement)
-        except UpstreamError as error:
-            refusal = from_upstream(error)
-            refusal.headers += _after_attempts(log.attempts)
-            settlement.close(_outcome(error), _status(client, refusal), refusal.kind)
-            raise refusal from error
+            await self._in_time(call, principal, client, settlement, deadline)
         except GatewayError as error:
-            settlement.close("refused", _status(client, error), error.kind)
+            settlement.close(_outcome(error), 200 if client.committed else error.http_status, error.kind)
             raise
         except asyncio.CancelledError:
             status = 200 if client.committed else 499
@@ -87,34 +92,41 @@ class Gateway:
         finally:
             settlement.close("internal_error", 500, "internal_error")
 
-    async def _answer(self, call: Call, principal: Principal, client: Client, settlement: Settlement) -> None:
-        plan = self.router.plan(call.model, call.operation, principal)
-        settlement.log.first_target = plan.targets[0].name
-        forecast = self.forecasts.of(call, principal.name)
-        ticket = Ticket(settlement.log.request_id, call, principal, plan, forecast)
-        await settlement.admit(ticket)
-        await self._first_success(ticket, client, settlement)
+    async def _in_time(
+        self, call: Call, principal: Principal, client: Client, settlement: Settlement, deadline: float
+    ) -> None:
+        """Answer within the time there is. Raises `GatewayError` for all that can go wrong."""
+        log = settlement.log
+        try:
+            async with asyncio.timeout_at(None if math.isinf(deadline) else deadline):
+                await self._answer(call, principal, client, settlement, deadline)
+        except TimeoutError:
+            late = "The time that this call was given has passed."
+            raise Deadline(late, headers=_after_attempts(log.attempts)) from None
+        except UpstreamError as error:
+            refusal = from_upstream(error)
+            refusal.headers += _after_attempts(log.attempts)
+            raise refusal from error
 
-    async def _first_success(self, ticket: Ticket, client: Client, settlement: Settlement) -> None:
-        """Try the targets in order. Raises the last `UpstreamError`, or why no target could be tried."""
-        failure: UpstreamError | None = None
-        closed: list[GatewayError] = []
-        for target in ticket.plan.targets:
-            if client.left:
-                # A call that is drained is read to its end; none is begun for nobody.
-                raise asyncio.CancelledError
-            try:
-                settlement.begin_attempt(ticket, target, self.prices.of(target, ticket), self.gates)
-            except GatewayError as error:
-                closed.append(error)
-                continue
-            try:
-                return await self._try(target, ticket, client, settlement)
-            except UpstreamError as error:
-                if client.has_content or not error.try_next:
-                    raise
-                failure = error
-        raise failure or min(closed, key=_wait)
+    async def _answer(
+        self, call: Call, principal: Principal, client: Client, settlement: Settlement, deadline: float
+    ) -> None:
+        log = settlement.log
+        plan = self.router.plan(call.model, call.operation, principal)
+        log.first_target = plan.targets[0].name
+        ticket = Ticket(log.request_id, call, principal, plan, self.forecasts.of(call, principal.name))
+        await settlement.admit(ticket)
+        ways = Ways(
+            patience=lambda provider: self.lines[provider].patience,
+            begin=lambda target: settlement.begin_attempt(
+                ticket, target, self.prices.of(target, ticket), self.gates
+            ),
+            attempt=lambda target: self._try(target, ticket, client, settlement),
+            billed=lambda: log.last_billed,
+            random=self.random,
+            max_attempts=self.max_attempts(call.model, len(plan.targets)),
+        )
+        await Pursuit(ways, ticket, client, deadline).run()
 
     async def _try(self, target: Target, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         log = settlement.log
@@ -128,7 +140,8 @@ class Gateway:
             address = target.base_url.split("://", 1)[-1]
             error.conceal(target.credential.reveal() if target.credential else "", target.base_url, address)
             billed = isinstance(error, _MAY_BE_BILLED) or log.tally.shows_work
-            log.end_attempt(from_upstream(error).kind, error.status, billed=billed, complete=False)
+            kind, verdict = from_upstream(error).kind, verdict_of(error)
+            log.end_attempt(kind, error.status, billed=billed, complete=False, verdict=verdict)
             raise
         except asyncio.CancelledError:
             log.end_attempt("cancelled", None, billed=True, complete=False)
@@ -168,26 +181,20 @@ class Gateway:
                 await client.write(frames, () if client.committed else _answer_headers(ticket, log))
 
 
-def _outcome(error: UpstreamError) -> Outcome:
-    if isinstance(error, StreamTruncated):
+def _outcome(error: GatewayError) -> Outcome:
+    if isinstance(error, Deadline):
+        return "deadline_exceeded"
+    cause = error.__cause__
+    if isinstance(cause, StreamTruncated):
         return "truncated"
-    return "refused" if isinstance(error, RequestRejected) else "upstream_error"
-
-
-def _status(client: Client, error: GatewayError) -> int:
-    return 200 if client.committed else error.http_status
+    failed = isinstance(cause, UpstreamError) and not isinstance(cause, RequestRejected)
+    return "upstream_error" if failed else "refused"
 
 
 def _after_attempts(attempts: int) -> Headers:
     """Tell how often it was tried, and an SDK not to multiply that by its own tries."""
     tried = (("x-switchgear-attempts", str(attempts)),)
     return (*tried, ("x-should-retry", "false")) if attempts > 1 else tried
-
-
-def _wait(error: GatewayError) -> float:
-    """Order refusals by how soon they end; what no waiting ends comes last."""
-    wait = error.retry_after if isinstance(error, LimitReached) else None
-    return float("inf") if wait is None else wait
 
 
 def _answer_headers(ticket: Ticket, log: CallLog) -> Headers:

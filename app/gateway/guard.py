@@ -13,6 +13,7 @@ from typing import Protocol
 from app.auth.principal import Principal
 from app.gateway.forecast import Forecast
 from app.gateway.router import Plan
+from app.gateway.verdicts import NOTHING, Verdict
 from app.telemetry.record import CallRecord, Charge
 from app.usage.rates import Rates
 from providers.types import Call, Target, Usage
@@ -27,6 +28,8 @@ class Ticket:
     principal: Principal
     plan: Plan
     forecast: Forecast
+    strict: bool = False
+    """Whether a strict budget has reserved for it."""
     headers: list[tuple[str, str]] = field(default_factory=list)
     rates: dict[str, Rates | None] = field(default_factory=dict)
     """By target, as they were when the call began."""
@@ -60,6 +63,8 @@ class Spent:
     usage: Usage | None
     """None: the target was not reached, or has done nothing that it would bill."""
     cost_nano: int | None
+    verdict: Verdict = NOTHING
+    """What its end says about the target."""
 
 
 class Passage(Protocol):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from app.gateway.account import Tally, Try
 from app.gateway.guard import Passages, Spent
+from app.gateway.verdicts import NOTHING, Verdict
 from app.store.money import dollars
 from app.telemetry.clock import Clock
 from app.telemetry.record import AttemptRecord, CallRecord, Charge, Level, Outcome, UsageSource
@@ -53,6 +54,8 @@ class CallLog:
     """Monotonic seconds at which the answer's first byte was ready for the client."""
     waited_before_answer: float = 0.0
     tries: list[AttemptRecord] = field(default_factory=list)
+    last_billed: bool = False
+    """Whether the attempt that ended last may be billed."""
     finished: bool = False
 
     @property
@@ -78,7 +81,9 @@ class CallLog:
         self.current = Try(target, rates, self.clock.monotonic())
         self.passages = passages
 
-    def end_attempt(self, outcome: str, status: int | None, *, billed: bool, complete: bool) -> None:
+    def end_attempt(
+        self, outcome: str, status: int | None, *, billed: bool, complete: bool, verdict: Verdict = NOTHING
+    ) -> None:
         """Account for the running try, if there is one.
 
         `billed`: the provider may have begun to work. `complete`: its answer came to its end.
@@ -91,10 +96,11 @@ class CallLog:
         if billed:
             # One that is not takes nothing away from what an earlier one is billed for.
             self.usage, self.usage_source = running.used(self.call, complete=complete)
+        self.last_billed = billed
         usage = self.usage if billed else None
         cost = running.cost(usage) if usage else 0
         self.cost_nano = None if self.cost_nano is None or cost is None else self.cost_nano + cost
-        self.charges += passages.settle(Spent(usage, cost))
+        self.charges += passages.settle(Spent(usage, cost, verdict))
         self.tries.append(
             AttemptRecord(
                 provider=running.target.provider,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.gateway.client import Client
 from app.gateway.guard import Admissions, Gate, Guard, Passages, Ticket
 from app.gateway.record import CallLog, moment
+from app.gateway.verdicts import SUCCESS
 from app.telemetry.record import CallRecord, Charge, Intent, Outcome
 from app.usage.ledger import Ledger
 from app.usage.rates import Rates
@@ -41,7 +42,7 @@ class Settlement:
 
     def succeed(self, client: Client) -> None:
         """Close the account of an answer that came to its end, whether or not its client waited for it."""
-        self.log.end_attempt("success", 200, billed=True, complete=True)
+        self.log.end_attempt("success", 200, billed=True, complete=True, verdict=SUCCESS)
         status = 499 if client.left and not client.committed else 200
         self.close("client_cancelled" if client.left else "success", status, None)
 

@@ -163,6 +163,7 @@ class ClientBudgets:
             return _FREE
         self.purse.fit(budgets, ticket, ticket.plan.targets)
         reservation = self.purse.reserve(budgets, ticket, ticket.plan.targets)
+        ticket.strict = any(given.budget.mode == "strict" for given in budgets)
         ticket.charges += _records(reservation.charges())
         return _Reserved(self.purse, reservation)
 

@@ -7,7 +7,9 @@ spells them (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter as Counter_
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,9 +20,12 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from app.telemetry.record import CallRecord
 
+BREAKER_STATES = ("closed", "half_open", "open")
 MODELS_SHOWN = 500
 OTHER = "other"
 NONE = "none"
@@ -183,6 +188,10 @@ class Metrics:
         )
         up.set_function(store_up)
 
+    def watch_breakers(self, standings: Callable[[], Iterable[BreakerStanding]]) -> None:
+        """Show the state of each provider's breaker at each scrape: 0 closed, 1 half_open, 2 open."""
+        self.registry.register(_BreakerCollector(standings))
+
     def watch_output(self, dropped: Callable[[], int]) -> None:
         """Show how many log lines could not be written."""
         gauge = Gauge("switchgear_log_lines_dropped", "Log lines that nobody took.", registry=self.registry)
@@ -199,6 +208,62 @@ class Metrics:
     def scrape(self) -> bytes:
         """Give the text exposition format."""
         return generate_latest(self.registry)
+
+
+class BreakerSnapshot(Protocol):
+    """How a breaker stands."""
+
+    @property
+    def state(self) -> str:
+        """`closed`, `half_open` or `open`."""
+        ...
+
+
+class BreakerStanding(Protocol):
+    """A breaker by what it guards. Only providers' become labels: models' names come from clients."""
+
+    @property
+    def provider(self) -> str:
+        """Its provider."""
+        ...
+
+    @property
+    def model(self) -> str | None:
+        """Its model; None is the provider as a whole."""
+        ...
+
+    @property
+    def snapshot(self) -> BreakerSnapshot:
+        """How it stands."""
+        ...
+
+
+class _BreakerCollector(Collector):
+    def __init__(self, standings: Callable[[], Iterable[BreakerStanding]]) -> None:
+        self._standings = standings
+
+    def collect(self) -> Iterable[Metric]:
+        worst: dict[str, int] = {}
+        open_models: Counter_[str] = Counter_()
+        for standing in self._standings():
+            state = BREAKER_STATES.index(standing.snapshot.state)
+            if standing.model is None:
+                worst[standing.provider] = state
+            else:
+                open_models[standing.provider] += state == len(BREAKER_STATES) - 1
+        states = GaugeMetricFamily(
+            "switchgear_breaker_state",
+            "Of each provider: 0 closed, 1 half_open, 2 open.",
+            labels=["provider"],
+        )
+        models = GaugeMetricFamily(
+            "switchgear_breaker_open_models", "Models of a provider that are left alone.", labels=["provider"]
+        )
+        for provider, state in worst.items():
+            states.add_metric([provider], state)
+            models.add_metric([provider], open_models[provider])
+        yield states
+        yield models
 
 
 class GenAiMetrics:

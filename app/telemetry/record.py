@@ -12,7 +12,14 @@ import msgspec
 UsageSource = Literal["provider", "estimated", "none"]
 Level = Literal["info", "warning", "error"]
 Outcome = Literal[
-    "success", "refused", "upstream_error", "truncated", "client_cancelled", "interrupted", "internal_error"
+    "success",
+    "refused",
+    "upstream_error",
+    "truncated",
+    "client_cancelled",
+    "deadline_exceeded",
+    "interrupted",
+    "internal_error",
 ]
 
 

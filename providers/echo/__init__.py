@@ -3,7 +3,8 @@
 It is deterministic: the same request gets the same answer. It speaks the OpenAI dialect, so its
 adapters are OpenAI's; `answers.py` decides what it says. The last user message comes back word by
 word; `n`, `max_tokens`, `tools` with a `tool_choice` that asks for one, `response_format`,
-`stream_options` and embeddings' `dimensions` and `encoding_format` work as one would expect.
+`stream_options` and embeddings' `dimensions` and `encoding_format` work as one would expect. What it
+cannot take, or what would make the answer huge, is refused with a 400 that names the field.
 
 A request may carry an object `echo` that tells it how to behave. Every field is optional:
 

@@ -149,6 +149,15 @@ def test_a_wrong_directive_says_so(openai: OpenAI) -> None:
         openai.chat.completions.create(model=MODEL, messages=QUESTION, **behaving(what=1))
 
 
+def test_a_wrong_field_is_named(openai: OpenAI) -> None:
+    with pytest.raises(sdk.BadRequestError) as caught:
+        openai.embeddings.create(model=MODEL, input="a", dimensions=5_000)
+    assert caught.value.param == "dimensions"
+    with pytest.raises(sdk.BadRequestError) as caught:
+        openai.chat.completions.create(model=MODEL, messages=QUESTION, **behaving(stop_after=-1))
+    assert caught.value.param == "echo.stop_after"
+
+
 def test_leaving_an_echo_that_takes_its_time(rig: Rig, openai: OpenAI) -> None:
     """The provider inside the process is let go of like one outside."""
     stream = openai.chat.completions.create(

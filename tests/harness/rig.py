@@ -90,6 +90,13 @@ def credential_of(name: str) -> str:
     return f"cred-canary-{name}-0123456789"
 
 
+ONE_TRY: dict[str, Any] = {
+    "retry": {"attempts": 1},
+    "breaker": {"consecutive": 1_000_000, "min_calls": 1_000_000},
+}
+"""What tests of a single try need: no other after it, and no memory of those before."""
+
+
 def provider(upstream: Upstream, name: str, **settings: Any) -> dict[str, Any]:
     """Give the configuration of a provider that the upstream plays."""
     anthropic = settings.get("dialect") == "anthropic"
@@ -98,6 +105,7 @@ def provider(upstream: Upstream, name: str, **settings: Any) -> dict[str, Any]:
         "keys": [credential_of(name)],
         "allow_private": True,
         "timeouts": TIMEOUTS,
+        **ONE_TRY,
         **settings,
     }
 
@@ -119,7 +127,7 @@ def rig_config(upstream: Upstream) -> dict[str, Any]:
     providers = {name: provider(upstream, name, **settings) for name, settings in KINDS.items()}
     pairs = {f"pair-{n}": [f"paira/paira-{n}", f"pairb/pairb-{n}"] for n in range(PAIRS)}
     models = {"fast": ["fastone/fastone"], "refused-then-ok": ["refused/any", "rescuer/rescuer"], **pairs}
-    return config_for({**providers, "echo": {}}, models)
+    return config_for({**providers, "echo": dict(ONE_TRY)}, models)
 
 
 @contextmanager

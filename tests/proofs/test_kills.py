@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from tests.harness.rig import config_for, start_gateway
 from tests.harness.secrets import Secrets
 from tests.proofs.conftest import Note
 from tests.proofs.kills import Toll, kill_again_and_again
@@ -44,3 +46,26 @@ def test_f13_a_hundred_kills(tmp_path: Path, secrets: Secrets, note: Note) -> No
         "with synchronous=FULL",
     )
     assert_exact(toll)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_kill_after_the_store_was_locked(tmp_path: Path, secrets: Secrets) -> None:
+    """And another process has looked into the database meanwhile, as `switchgear usage` does."""
+    with start_gateway(tmp_path / "run", secrets, config_for({"echo": {}}, {})) as gateway:
+        ids = [gateway.chat("echo/any").request_id for _ in range(20)]
+        gateway.eventually(lambda: len(gateway.rows()) == len(ids), "the first rows")
+        lock = sqlite3.connect(gateway.database, timeout=5, isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        ids += [gateway.chat("echo/any").request_id for _ in range(20)]
+        gateway.eventually(lambda: "ledger_store_down" in gateway.output, "the outage to be told of", 20.0)
+        lock.execute("ROLLBACK")
+        lock.close()
+        gateway.eventually(lambda: "ledger_store_up" in gateway.output, "the end of it to be told of", 20.0)
+        assert len(gateway.rows()) == len(ids)
+        ids += [gateway.chat("echo/any").request_id for _ in range(20)]
+        gateway.eventually(lambda: len(gateway.rows()) == len(ids), "the rows of all calls")
+        gateway.process.kill()
+        gateway.process.wait()
+        gateway.start()
+        assert sorted(row["request_id"] for row in gateway.rows()) == sorted(ids)

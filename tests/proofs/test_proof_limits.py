@@ -70,7 +70,9 @@ async def test_f3_nothing_above_a_limit(tmp_path: Path, secrets: Secrets, note: 
 async def test_f7_nearly_all_of_a_limit_is_usable(tmp_path: Path, note: Note) -> None:
     limit = 100_000
     house = build(tmp_path, config_yaml(key=f"limits: {{tpm: {limit}}}"))
-    seen = await replay(house, random.Random(1), bounded, seconds=360, per_minute=600, cap=1_000, limit=limit)
+    seen = await replay(
+        house, random.Random(1), bounded, seconds=360, per_minute=600, cap=1_000, limit=limit, speed=100
+    )
     used = statistics.mean(seen.windows()) / limit
     most = max(seen.windows()) / limit
     what = (

@@ -22,12 +22,13 @@ def loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loads:
         *texts: str,
         environ: Mapping[str, str] | None = None,
         overrides: Mapping[str, str] | None = None,
+        **options: Callable[[], float],
     ) -> Loaded:
         names = [f"config{index + 1 if index else ''}.yaml" for index in range(len(texts))]
         for name, text in zip(names, texts, strict=True):
             Path(name).write_text(text, encoding="utf-8")
             Path(name).chmod(0o600)
-        return load([Path(name) for name in names], environ or {}, overrides or {})
+        return load([Path(name) for name in names], environ or {}, overrides or {}, **options)
 
     return from_texts
 

@@ -120,12 +120,12 @@ LATER = [
     *(f"server: {{{key}: 1}}" for key in ("workers", "max_inflight", "trusted_proxies", "cors")),
     *(f"{key}: {{}}" for key in ("admin", "on_state_loss", "state")),
     "auth: {jwt: []}",
-    *(f"providers: {{openai: {{{key}: x}}}}" for key in ("breaker", "retry", "pool", "region")),
+    *(f"providers: {{openai: {{{key}: x}}}}" for key in ("pool", "region")),
     *(f"providers: {{openai: {{keys: [{{key: {KEY}, {key}: x}}]}}}}" for key in ("weight", "models")),
     *(
         f"models: {{a: {{targets: [openai/x], {key}: x}}}}"
         for key in (
-            *("balance", "fallback", "max_attempts", "sticky"),
+            *("balance", "fallback", "sticky"),
             *("mirror", "hedge", "single_flight", "timeouts"),
         )
     ),

@@ -31,6 +31,8 @@ GOOD = [
     "auth: {keys: [{name: a, key: b, plan: c, priority: high, budget: {amount: 1, per: total}}]}",
     "providers: {a: {prices: {'*': {input_mtok: '1.00', output_mtok: 2}}, keys: [{key: a, limits: {rpm: 1}}]}}",
     "limit_groups: {a: {models: ['*'], concurrency: 5}}",
+    "providers: {a: {breaker: {failure_ratio: 0.5, open_for: 5s}, retry: {attempts: 3, backoff: '${B}'}}, b: {breaker: }}",
+    "models: {fast: {targets: [openai/x], max_attempts: 5}, b: {targets: [a/b], max_attempts: null}}",
     "ledger: {disconnect: drain, retention: 90d}\nnotifications: {webhook: {file: a}}",
 ]
 BAD = [
@@ -53,6 +55,8 @@ BAD = [
     "plans: {a: {budget: {amount: 1, per: year}}}",
     "limit_groups: {a: {rpm: 5}}",
     "models: {fast: {target: [a/b]}}",
+    "providers: {a: {breaker: {failure_ratio: 2}}}",
+    "providers: {a: {retry: {attempts: 0}}}",
 ]
 
 

@@ -188,6 +188,23 @@ def test_a_secret_file_that_vanishes_leaves_its_last_text(tmp_path: Path) -> Non
     assert secret.reveal() == "second"
 
 
+@pytest.mark.parametrize(
+    "text", ["", "\n", "a\nb", "a b", "tab\t", "nul\x00", "ümlaut", "\ufeffsk-x", "changeme"]
+)
+def test_a_secret_file_that_turns_bad_leaves_its_last_text(loads, tmp_path: Path, text: str) -> None:
+    clock = Clock()
+    file = tmp_path / "key"
+    file.write_text(GOOD)
+    loaded = loads("providers: {openai: {keys: [{file: key}]}}", clock=clock)
+    (credential,) = [each.credential for each in loaded.providers if each.credential]
+    replace(file, text)
+    clock.now += 1
+    assert credential.reveal() == GOOD
+    replace(file, ANOTHER)
+    clock.now += 1
+    assert credential.reveal() == ANOTHER
+
+
 def replace(file: Path, text: str) -> None:
     """Swap a file the way mounted secrets are swapped."""
     new = file.with_suffix(".new")

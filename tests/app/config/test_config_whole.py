@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from app.config.resilience import BreakerSettings, RetrySettings
+
 WHOLE = Path(__file__).with_name("whole.yaml").read_text(encoding="utf-8")
 ENVIRON = {name: f"sk-{name}-0123456789" for name in ("CI_KEY", "ACME_1", "ACME_2")}
 
@@ -18,19 +20,16 @@ REFUSED = [
     "models.smart.balance",
     "models.smart.fallback",
     "models.smart.hedge",
-    "models.smart.max_attempts",
     "models.smart.mirror",
     "models.smart.single_flight",
     "models.smart.sticky",
     "models.smart.targets[0]",
     "models.smart.targets[1]",
     "on_state_loss",
-    "providers.acme.breaker",
     "providers.acme.keys[0].models",
     "providers.acme.keys[0].weight",
     "providers.acme.pool",
     "providers.acme.region",
-    "providers.acme.retry",
     "server.cors",
     "server.max_inflight",
     "server.trusted_proxies",
@@ -81,4 +80,7 @@ def test_the_rest_is_taken(loads) -> None:
     assert config.plans["small"].limits.stated == {"rpm": 60, "tpm": 100_000}
     assert config.providers["acme"].limits.stated == {"rpm": 500, "tpm": 200_000, "concurrency": 100}
     assert config.providers["acme"].keys[0].limits.stated == {"rpm": 50, "itpm": 50_000, "otpm": 10_000}
+    assert config.providers["acme"].breaker == BreakerSettings()
+    assert config.providers["acme"].retry == RetrySettings()
+    assert config.models["smart"].max_attempts is None
     assert config.chains["smart"] == ("openai/gpt-4o", "azure/gpt-4o")

@@ -14,6 +14,7 @@ import structlog
 
 from app.auth.principal import Principal
 from app.config.loader import load
+from app.config.resilience import RetrySettings
 from app.errors import GatewayError
 from app.gateway.client_limits import ClientLimits
 from app.gateway.forecast import Forecasts
@@ -21,7 +22,9 @@ from app.gateway.gateway import Gateway, Line
 from app.gateway.guard import Gate, Guard
 from app.gateway.inflight import InFlight
 from app.gateway.notices import Notices
+from app.gateway.pursuit import Patience
 from app.gateway.record import CallLog
+from app.gateway.retry import RetryBudget, attempts_of
 from app.gateway.router import Router
 from app.gateway.rules import BudgetRules, LimitRules
 from app.gateway.spending import ClientBudgets, Prices, ProviderBudgets, Purse
@@ -233,7 +236,11 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
     clock = Clock(lambda: time[0], lambda: time[1])
     wire, memory, metrics, sent = Wire(), Memory(), Metrics("0"), Sent([])
     log = structlog.testing.CapturingLogger()
-    lines = {each.name: Line(Upstream(wire, connect=1.0), each.timeouts) for each in loaded.providers}
+    once = RetrySettings(attempts=1)
+    lines = {
+        each.name: Line(Upstream(wire, connect=1.0), each.timeouts, Patience(once, RetryBudget()))
+        for each in loaded.providers
+    }
     prices = {
         name: {p: x.stated for p, x in each.prices.items()} for name, each in settings.providers.items()
     }
@@ -260,6 +267,8 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         forecasts=forecasts,
         prices=price_book,
         ledger=Ledger(memory, lambda: None),  # type: ignore[arg-type] - it has the one method that is used
+        max_attempts=lambda _model, targets: attempts_of(None, targets),
+        random=lambda: 0.5,
     )
     keys = {key.name: Principal(key.name, plan=key.plan, priority=key.priority) for key in settings.auth.keys}
     return House(gateway, wire, memory, meters, book, rules, metrics, log, sent.notices, keys, time, told=[])

@@ -14,8 +14,6 @@ from tests.app.gateway.building import House, Said, chat, chat_answer, whole
 Shape = Callable[[random.Random], tuple[int, int]]
 """Gives the tokens of a prompt and of its answer."""
 
-TOKENS_A_SECOND = 60
-
 
 @dataclass
 class Replayed:
@@ -54,8 +52,12 @@ async def replay(
     per_minute: int,
     cap: int,
     limit: int,
+    speed: int = 60,
 ) -> Replayed:
-    """Make calls that ask for `cap` tokens; `limit` is of tokens a minute, to tell needless refusals."""
+    """Make calls that ask for `cap` tokens and get `speed` a second.
+
+    `limit` is of tokens a minute, to tell needless refusals.
+    """
     seen = Replayed()
     ends: list[tuple[float, int]] = []
     running: dict[int, tuple[asyncio.Future[Said], Said, asyncio.Task[str]]] = {}
@@ -90,7 +92,7 @@ async def replay(
             seen.passed.append((now, prompt + output))
             window.append((now, prompt + output))
             running[number] = (future, whole(chat_answer(output, prompt)), task)
-            heapq.heappush(ends, (now + output / TOKENS_A_SECOND, number))
+            heapq.heappush(ends, (now + output / speed, number))
         elif sum(tokens for _, tokens in window) + prompt + output <= limit:
             seen.needless += 1
         else:

@@ -1,0 +1,118 @@
+"""One call's way through the targets of its plan: which is tried, how often, and when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from app.config.resilience import RetrySettings
+from app.errors import GatewayError
+from app.gateway.client import Client
+from app.gateway.guard import Ticket
+from app.gateway.retry import GiveUp, NextTarget, Progress, RetryBudget, Step, next_step
+from providers.errors import UpstreamError
+from providers.types import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How one provider is tried again."""
+
+    settings: RetrySettings
+    budget: RetryBudget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What a pursuit needs of the gateway."""
+
+    patience: Callable[[str], Patience]
+    """By provider."""
+    begin: Callable[[Target], None]
+    """Passes the gates of a target. Raises the `GatewayError` that keeps the attempt out."""
+    attempt: Callable[[Target], Awaitable[None]]
+    """Tries it, to the end of the answer. Raises `UpstreamError`."""
+    billed: Callable[[], bool]
+    """Whether the attempt that has just failed may be billed."""
+    random: Callable[[], float]
+    max_attempts: int
+
+
+@dataclass(slots=True)
+class Pursuit:
+    """Goes on until a target has answered, or none is left."""
+
+    ways: Ways
+    ticket: Ticket
+    client: Client
+    deadline: float
+    """Loop time; infinite without one."""
+    tries: int = 0
+    failure: UpstreamError | None = None
+    closed: list[GatewayError] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """Try the targets in order. Raises the last `UpstreamError`, or why no target could be tried."""
+        *others, last = self.ticket.plan.targets
+        for target in others:
+            if await self._answers(target, has_next=True):
+                return
+        if not await self._answers(last, has_next=False):
+            raise self.failure or min(self.closed, key=_wait)
+
+    async def _answers(self, target: Target, *, has_next: bool) -> bool:
+        """Try one target until it answers. False: on to the next one. Raises `UpstreamError` to end it all."""
+        patience = self.ways.patience(target.provider)
+        tries_here = 0
+        while self._begins(target):
+            if not tries_here:
+                patience.budget.earn()
+            tries_here += 1
+            self.tries += 1
+            try:
+                await self.ways.attempt(target)
+            except UpstreamError as error:
+                self.failure = error
+                step = self._after(error, patience, tries_here, has_next=has_next)
+            else:
+                return True
+            if isinstance(step, GiveUp):
+                raise self.failure
+            if isinstance(step, NextTarget):
+                return False
+            patience.budget.spend()
+            await asyncio.sleep(step.seconds)
+        return False
+
+    def _begins(self, target: Target) -> bool:
+        if self.client.left:
+            # A call that is drained is read to its end; none is begun for nobody.
+            raise asyncio.CancelledError
+        try:
+            self.ways.begin(target)
+        except GatewayError as error:
+            self.closed.append(error)
+            return False
+        return True
+
+    def _after(self, error: UpstreamError, patience: Patience, tries_here: int, *, has_next: bool) -> Step:
+        if self.client.has_content:
+            return GiveUp()
+        progress = Progress(
+            tries_of_target=tries_here,
+            tries_of_call=self.tries,
+            max_attempts=self.ways.max_attempts,
+            time_left=self.deadline - asyncio.get_running_loop().time(),
+            has_next=has_next,
+        )
+        # A strict budget has reserved one billed try for each target.
+        reserved = not (self.ticket.strict and self.ways.billed())
+        affordable = patience.budget.allows and reserved
+        return next_step(error, progress, patience.settings, self.ways.random, affordable=affordable)
+
+
+def _wait(error: GatewayError) -> float:
+    """Order refusals by how soon they end; what no waiting ends comes last."""
+    return math.inf if error.retry_after is None else error.retry_after
