@@ -50,7 +50,7 @@ from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable, sqlite_path
 from app.store.keys import KeyStore
 from app.store.retention import OldRows
-from app.store.spending import SpendStore
+from app.store.spending import FOREVER, SpendStore
 from app.telemetry.clock import Clock
 from app.telemetry.logging import CallLines
 from app.telemetry.metrics import Metrics
@@ -223,11 +223,16 @@ async def _seed(
 ) -> None:
     """Tell each budget what its running period has spent, as the ledger has it."""
     running = {(b.subject, b.period.kind.value, b.period.start(now)): b for b in budgets}
+    # What counts for good is given in any case; asking for it from its start would read all that there is.
+    starts = [start for _, kind, start in running if kind != FOREVER]
     try:
         found = await spending.spend(
-            sorted({budget.subject for budget in budgets}), min((start for *_, start in running), default=0)
+            sorted({budget.subject for budget in budgets}), min(starts, default=int(now))
         )
     except StoreUnavailable as error:
+        if any(budget.mode == "strict" for budget in budgets):
+            # Its promise is void as long as nobody knows what has been spent.
+            raise
         log.error("budgets_not_seeded", reason=str(error))
         return
     for charge in found:

@@ -13,8 +13,10 @@ from hypothesis import settings
 from tests.harness.rig import Rig, start_rig
 from tests.harness.secrets import VENDOR_VARIABLES, Secrets, canary
 
-settings.register_profile("switchgear", deadline=None)
-settings.load_profile("switchgear")
+# `make test` is to be quick; `make test-all` looks longer.
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 # Set at import, so that every test sees them: a test that reaches for a real key gets a canary.
 os.environ.update({name: canary(name) for name in VENDOR_VARIABLES})

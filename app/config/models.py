@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from app.config.accounting import Ledger, Notifications
-from app.config.allowances import Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
+from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.public_models import ModelSettings
 from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.scalars import (
@@ -137,6 +137,14 @@ def _one_credential(keys: tuple[Credential, ...]) -> tuple[Credential, ...]:
     )
 
 
+def _fits_nobody(budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
+    if any(budget.fit_max_tokens for budget in budgets):
+        refuse(
+            "`fit_max_tokens` is for what clients may spend", "set it under `plans`, `auth.keys` or `models`"
+        )
+    return budgets
+
+
 class ProviderSettings(Section):
     """A provider: one of the catalogue, or anything that speaks one of the dialects."""
 
@@ -168,7 +176,7 @@ class ProviderSettings(Section):
     """What to ask for where the dialect needs a number and the client gave none."""
     limits: Limiting = Limits()
     """How fast the provider may be used: as under `plans`."""
-    budget: Budgets = ()
+    budget: Annotated[Budgets, AfterValidator(_fits_nobody)] = ()
     """How much may be spent there: as under `plans`."""
     prices: Annotated[Table[Price], AfterValidator(told_apart)] = EMPTY
     """What its models cost, by pattern of the model's name; else the published prices count."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.errors import LimitReached
-from app.gateway.forecast import Forecasts
+from app.gateway.forecast import Forecasts, amounts
 from app.gateway.guard import Admission, Ticket
 from app.gateway.rules import LimitRules
 from app.limits.ask import Amounts, Refusal, Standing, Tightest
@@ -33,7 +33,7 @@ class ClientLimits:
         limits = self._rules.of_client(ticket.principal, ticket.call.model)
         if not limits:
             return _Learning(self._forecasts)
-        asked = Amounts(1, ticket.forecast.input_tokens, ticket.forecast.output_tokens)
+        asked = amounts(ticket.forecast, limits)
         taken = await self._room.wait(
             limits,
             lambda: self._meters.take(limits, asked, self._now()),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from app.errors import BadRequest
+from app.limits.ask import Amounts, Limit
 from app.limits.estimate import OutputEstimates, input_estimate
+from app.limits.kinds import LimitKind
 from app.telemetry.record import CallRecord
 from providers.types import Call, Json, JsonObject, Operation
 
@@ -18,6 +20,8 @@ PER_CALL = 1024
 """Tokens that vendors add of their own: the system prompt behind tools takes some 300 to 700."""
 CAPS = frozenset({"max_completion_tokens", "max_tokens"})
 """The fields that bound the output of a call."""
+_UNBOUND_FIELDS = ("web_search_options", "prediction")
+"""A search brings input of its own; a prediction that is rejected is billed as output."""
 _BOUND_PARTS = frozenset({"text", "refusal", "thinking", "redacted_thinking", "tool_use", "tool_result"})
 """Parts of messages that are text. Of any other, a few bytes may stand for very many tokens."""
 
@@ -31,6 +35,26 @@ class Forecast:
     """Expected."""
     output_cap: int | None
     """The most that the request allows, where it says so."""
+
+
+def amounts(forecast: Forecast, limits: Sequence[Limit]) -> Amounts:
+    """Give what to ask of limits.
+
+    What was learned is no reason to find a call larger than a whole limit: without a cap of its own
+    it asks for all of the limit at most.
+    """
+    output = forecast.output_tokens
+    if forecast.output_cap is None:
+        room = (_room(limit, forecast.input_tokens) for limit in limits)
+        output = min((output, *(each for each in room if each is not None)))
+    return Amounts(1, forecast.input_tokens, output)
+
+
+def _room(limit: Limit, input_tokens: int) -> int | None:
+    """Give the most output that fits a limit; None where that does not depend on it."""
+    if limit.kind is LimitKind.OTPM:
+        return limit.capacity
+    return max(1, limit.capacity - input_tokens) if limit.kind is LimitKind.TPM else None
 
 
 class Forecasts:
@@ -83,7 +107,9 @@ def input_bound(call: Call) -> int:
 
 
 def _unbound_part(call: Call) -> str | None:
-    """Name what has no bound: a part that is no text, or a sound that stands at the provider."""
+    """Name what has no bound: a part that is no text, a sound that stands at the provider, a search."""
+    if field := next((name for name in _UNBOUND_FIELDS if call.body.get(name)), None):
+        return f"`{field}`"
     for message in _objects(call.body.get("messages")):
         if message.get("audio") is not None:
             return "`audio` of an earlier answer"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.gateway.client_limits import limit_reached
+from app.gateway.forecast import amounts
 from app.gateway.guard import Passage, Spent, Ticket
 from app.gateway.rules import LimitRules
 from app.limits.ask import Amounts, Refusal
@@ -28,7 +29,7 @@ class TargetLimits:
         limits = self.rules.of_target(target)
         if not limits:
             return OPEN
-        asked = Amounts(1, ticket.forecast.input_tokens, ticket.forecast.output_tokens)
+        asked = amounts(ticket.forecast, limits)
         taken = self.meters.take(limits, asked, self.clock.monotonic())
         if isinstance(taken, Refusal):
             raise limit_reached(taken, ticket.headers)

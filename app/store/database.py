@@ -7,6 +7,7 @@ Durability: WAL with `synchronous=FULL`, so that a commit survives a power cut
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -173,8 +174,10 @@ def sqlite_path(url: str) -> Path:
 
 def _create_file(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite would make it readable by all; its WAL takes the modes of this file.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # SQLite would make it readable by all; its WAL takes the modes of this file. One that exists is left
+    # alone: to close it would drop every lock that this process's connections hold on it.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _reason(error: SQLAlchemyError) -> str:

@@ -52,8 +52,20 @@ def test_recorded_traffic_is_found():
     assert len(ERRORS) > 30
 
 
+SHORTEST = sorted(STREAMS, key=lambda case: len(case.data))[:8]
+"""What `make test` splits at every byte; `make test-all` splits all."""
+
+
+@pytest.mark.parametrize("case", SHORTEST, ids=str)
+def test_short_streams_read_alike_wherever_they_are_split(case: Recorded):
+    whole = recorded.read(case.open(include_usage=True), [case.data])
+    for at in range(len(case.data) + 1):
+        assert recorded.read(case.open(include_usage=True), [case.data[:at], case.data[at:]]) == whole
+
+
 @pytest.mark.parametrize("case", STREAMS, ids=str)
 class TestStreams:
+    @pytest.mark.slow
     def test_reads_alike_wherever_the_network_splits_it(self, case: Recorded):
         whole = recorded.read(case.open(include_usage=True), [case.data])
         for at in range(len(case.data) + 1):

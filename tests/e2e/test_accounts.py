@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.harness import actions as act
 from tests.harness.rig import Rig, config_for, model_of, provider, provider_of, start_gateway
 from tests.harness.secrets import Secrets
@@ -81,6 +83,7 @@ def test_what_a_line_tells(rig: Rig) -> None:
     assert line["timestamp"].endswith(("Z", "+00:00"))
 
 
+@pytest.mark.slow
 def test_rows_outlive_a_stop_and_a_kill(tmp_path: Path, secrets: Secrets) -> None:
     def ids_in_ledger() -> list[str]:
         return sorted(row["request_id"] for row in gateway.rows())

@@ -228,7 +228,7 @@ def serving(
         assert not server.server_state.connections
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
+@pytest.fixture(params=["uvloop", pytest.param("asyncio", marks=pytest.mark.slow)])
 def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     with serving(loop=request.param) as server:
         yield server

@@ -68,7 +68,16 @@ def test_models_that_nobody_has(place: Place, prefix: str) -> None:
     assert place.series() == before
 
 
-@pytest.mark.parametrize(("status", "seen"), [(404, 404), (400, 400), (422, 422), (500, 502), (403, 502)])
+@pytest.mark.parametrize(
+    ("status", "seen"),
+    [
+        (400, 400),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in [(404, 404), (422, 422), (500, 502), (403, 502)]
+        ),
+    ],
+)
 def test_codes_that_a_provider_makes_up(place: Place, status: int, seen: int) -> None:
     model = hostile(place, lambda number: act.error_reply(status, code=f"evil-{number}"))
     answer = place.gateway.chat(model(MADE_UP))
@@ -79,6 +88,7 @@ def test_codes_that_a_provider_makes_up(place: Place, status: int, seen: int) ->
     assert "evil-" not in place.scrape()
 
 
+@pytest.mark.slow
 def test_models_that_answer(place: Place) -> None:
     """Whatever a client may call a model, and whatever a provider says has answered."""
     body = act.golden("openai/chat_response.json")

@@ -54,7 +54,7 @@ def draining(
     upstream: Upstream, tmp_path_factory: pytest.TempPathFactory, secrets: Secrets
 ) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("draining") / "run"
-    ledger = {"disconnect": "drain", "drain_for": "5s", "max_drains": 2}
+    ledger = {"disconnect": "drain", "drain_for": "2s", "max_drains": 2}
     with start_gateway(folder, secrets, config_of(upstream, **ledger)) as running:
         yield running
 

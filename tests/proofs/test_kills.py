@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,11 @@ def test_a_kill_after_the_store_was_locked(tmp_path: Path, secrets: Secrets) -> 
         lock.execute("BEGIN EXCLUSIVE")
         ids += [gateway.chat("echo/any").request_id for _ in range(20)]
         gateway.eventually(lambda: "ledger_store_down" in gateway.output, "the outage to be told of", 20.0)
+        # It tries again and again, each time from the beginning: long enough for several tries.
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            ids.append(gateway.chat("echo/any").request_id)
+            time.sleep(0.1)
         lock.execute("ROLLBACK")
         lock.close()
         gateway.eventually(lambda: "ledger_store_up" in gateway.output, "the end of it to be told of", 20.0)

@@ -178,6 +178,7 @@ def test_not_on_loopback_without_a_key() -> None:
     assert_refused()
 
 
+@pytest.mark.slow
 def test_an_expired_key_is_no_key() -> None:
     add_key("first", expires=time.time() - 1)
     assert_refused()
@@ -194,6 +195,7 @@ def test_an_expired_key_of_the_configuration_is_no_key() -> None:
     assert_refused()
 
 
+@pytest.mark.slow
 def test_not_on_loopback_with_a_master_key() -> None:
     master = "sk-master-0123456789abcdef"
     with running(*ANYWHERE, SWITCHGEAR_MASTER_KEY=master) as text:
@@ -203,6 +205,7 @@ def test_not_on_loopback_with_a_master_key() -> None:
     assert not KEY_FILE.exists()
 
 
+@pytest.mark.slow
 def test_a_revoked_first_key_is_not_pointed_at() -> None:
     with running():
         pass
@@ -263,12 +266,14 @@ def assert_makes_a_key(text: str, **env: str) -> None:
             time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_the_command_for_a_key_of_a_script(script: Path) -> None:
     with running(program=(str(script),)) as text:
         assert key_command(text) == "bin/switchgear keys create NAME"
         assert_makes_a_key(text)
 
 
+@pytest.mark.slow
 def test_the_command_for_a_key_of_a_script_on_the_path(script: Path) -> None:
     path = f"{script.parent.absolute()}:{os.environ['PATH']}"
     with running(program=("bash", "-c", 'exec switchgear "$@"', "-"), PATH=path) as text:
@@ -276,6 +281,7 @@ def test_the_command_for_a_key_of_a_script_on_the_path(script: Path) -> None:
         assert_makes_a_key(text, PATH=path)
 
 
+@pytest.mark.slow
 def test_the_command_for_a_key_names_the_configuration() -> None:
     file = Path("my config.yaml")
     file.write_text("storage: 'sqlite:///my data/keys.db'\n")

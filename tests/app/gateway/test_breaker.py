@@ -357,6 +357,7 @@ def outages(random: Random, until: float) -> list[tuple[float, float]]:
     return spans
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_thousands_of_hours(seed: int) -> None:
     """Calls come at random, and a provider dies at random: five failures a death, probes, and it is back."""

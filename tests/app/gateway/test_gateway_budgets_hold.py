@@ -87,7 +87,8 @@ async def test_a_strict_budget_is_never_exceeded(tmp_path: Path, fitted: bool) -
     """By the rows of the ledger, in every period of every budget, whatever happens to the calls."""
     budget = f'budget: {{amount: "{CAP}", per: minute, mode: strict, fit_max_tokens: {str(fitted).lower()}}}'
     prices = 'input_mtok: "1.00", output_mtok: "2.00", cached_mtok: "0.1", cache_write_mtok: "1.25"'
-    providers = provider_yaml("up", budget, prices) + provider_yaml("other", prices=prices)
+    theirs = budget.replace("fit_max_tokens: true", "fit_max_tokens: false")
+    providers = provider_yaml("up", theirs, prices) + provider_yaml("other", prices=prices)
     config = config_yaml(key=budget, providers=providers, models="m: [up/a, other/b]")
     for seed in range(2):
         chance, outcomes = random.Random(seed), Counter[str]()

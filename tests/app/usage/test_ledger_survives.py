@@ -96,6 +96,7 @@ async def test_after_one_kill_nothing_is_lost(tmp_path):
     await killed_again_and_again(tmp_path, 2)
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing_that_memory_can_hold(tmp_path):
     with start("full_disk_run.py", tmp_path) as process:
         said = json.loads(process.communicate(timeout=50)[0])
