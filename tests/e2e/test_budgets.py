@@ -240,6 +240,7 @@ def spend_of(gateway: Gateway) -> dict[str, int]:
         pytest.param(signal.SIGKILL, id="kill"),
     ],
 )
+@pytest.mark.slow
 def test_budgets_go_on_after_a_restart(tmp_path: Path, secrets: Secrets, ending: signal.Signals) -> None:
     """From the ledger, with what was running when the process died: the provider may bill it."""
     total = {"per": "total", "mode": "strict"}

@@ -93,6 +93,7 @@ def idle_files(gateway: Gateway, upstream: Upstream) -> int:
     return gateway.open_files() - upstream.open_connections
 
 
+@pytest.mark.slow
 def test_soak(tmp_path: Path, secrets: Secrets) -> None:
     soak(tmp_path / "run", secrets, seconds=4, clients=200)
 

@@ -161,6 +161,7 @@ def test_without_a_terminal_the_key_is_in_a_file_of_the_owners_alone() -> None:
     assert KEY_FILE.read_text() == first
 
 
+@pytest.mark.slow
 def test_on_a_terminal_the_key_is_shown_once() -> None:
     with on_a_terminal() as text:
         (key,) = KEY.findall(text)

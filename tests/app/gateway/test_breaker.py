@@ -124,6 +124,7 @@ class BreakerAgainstOracle(RuleBasedStateMachine):
             assert self.now + snapshot.probe_in == pytest.approx(self.oracle.opened[-1][1])
 
 
+@pytest.mark.slow
 def test_breaker_against_oracle() -> None:
     run_state_machine_as_test(
         BreakerAgainstOracle, settings=settings(max_examples=150, stateful_step_count=60)

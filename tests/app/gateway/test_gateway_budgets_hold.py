@@ -136,6 +136,7 @@ async def test_learned_budgets_at_once_are_exceeded_by_their_debts_at_most(tmp_p
     assert await house.outcome(chat(max_tokens=64_000)) == "insufficient_quota"
 
 
+@pytest.mark.slow
 async def test_agents_are_not_refused_for_nothing(tmp_path: Path) -> None:
     """They ask for 64,000 tokens and use some 800: at four fifths of the limit, under 1 % are refused needlessly."""
     limit = 270_000
