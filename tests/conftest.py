@@ -63,3 +63,8 @@ def rig(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) -> Iterator[
     """One gateway and one upstream with many slots, for all tests that need no configuration of their own."""
     with start_rig(tmp_path_factory.mktemp("gateway"), secrets) as running:
         yield running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what waits most, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: not any(part in item.path.parts for part in ("e2e", "faults")))
