@@ -80,6 +80,7 @@ def test_case_87_a_fallback_is_still_possible_after_the_commit(gateway: Gateway,
     gateway.record(streamed.request_id, outcome="success", provider="spare", attempts=2, fallback=True)
 
 
+@pytest.mark.slow
 def test_case_87_a_timeout_after_the_commit_is_an_event(gateway: Gateway, upstream: Upstream) -> None:
     upstream.slot("up").script([act.hang])
     with gateway.client() as client:

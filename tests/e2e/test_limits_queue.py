@@ -53,7 +53,7 @@ class Queue:
         return [received.json["messages"][0]["content"] for received in self.slot.requests]
 
 
-@pytest.fixture(scope="module", params=["cancel", "drain"])
+@pytest.fixture(scope="module", params=["cancel", pytest.param("drain", marks=pytest.mark.slow)])
 def started(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, secrets: Secrets
 ) -> Iterator[tuple[Gateway, Upstream]]:

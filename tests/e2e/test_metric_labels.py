@@ -60,6 +60,7 @@ def hostile(place: Place, action: Callable[[int], Action]) -> Callable[[int], st
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["made-up-", "nobody/made-up-"])
 def test_models_that_nobody_has(place: Place, prefix: str) -> None:
     assert place.gateway.chat("unknown").status == 404
