@@ -17,6 +17,8 @@ from providers.types import Head, HttpRequest
 USER_AGENT = "switchgear"
 BODY_LIMIT = 64 << 20
 """Bytes of a whole answer: several times the largest known (base64 images and long embeddings)."""
+ADDRESSES = 1_000
+"""Parsed addresses that are kept. Some dialects have the model in theirs."""
 ERROR_BODY_LIMIT = 256 << 10
 """Bytes read of an error's body. The rest is of no use."""
 
@@ -80,6 +82,7 @@ class Upstream:
 
     def __init__(self, transport: httpx2.AsyncBaseTransport, *, connect: float) -> None:
         self._transport = transport
+        self._urls: dict[str, httpx2.URL] = {}
         self._timeout = {"connect": connect, "read": None, "write": None, "pool": None}
 
     async def send(self, request: HttpRequest) -> Answer:
@@ -89,7 +92,7 @@ class Upstream:
         """
         message = httpx2.Request(
             request.method,
-            request.url,
+            self._url(request.url),
             headers=[("user-agent", USER_AGENT), *request.headers],
             content=request.body,
             extensions={"timeout": self._timeout},
@@ -104,6 +107,15 @@ class Upstream:
                 "the provider answered with a redirect, which is never followed", status=answer.head.status
             )
         return answer
+
+    def _url(self, text: str) -> httpx2.URL:
+        """Parse an address once: it is the same for every call of an operation, and costs as much as all headers."""
+        url = self._urls.get(text)
+        if url is None:
+            if len(self._urls) >= ADDRESSES:
+                self._urls.clear()
+            url = self._urls[text] = httpx2.URL(text)
+        return url
 
     async def close(self) -> None:
         """Close every connection."""
