@@ -624,6 +624,7 @@ def test_case_09_a_stream_outlives_every_deadline(served: Served) -> None:
     assert served.seen.left == []
 
 
+@pytest.mark.slow
 def test_case_09_half_a_next_head_does_not_cut_a_stream(served: Served) -> None:
     (answer,) = served.ask(get("/slow") + b"GET /glued HTTP/1.1\r\nHo")
     assert b"end" in answer.body
@@ -664,6 +665,7 @@ def test_case_10_a_dripping_body(served: Served) -> None:
     eventually(lambda: served.seen.left == ["/echo"])
 
 
+@pytest.mark.slow
 def test_case_10_a_steady_body_may_take_longer_than_the_deadline(served: Served) -> None:
     size = 200 * 150
     start = time.monotonic()
@@ -679,6 +681,7 @@ def test_case_10_a_steady_body_may_take_longer_than_the_deadline(served: Served)
     assert time.monotonic() - start > TIGHT.body_deadline
 
 
+@pytest.mark.slow
 def test_case_10_our_own_slowness_is_not_the_clients(served: Served) -> None:
     body = b"x" * 1_000_000
     with served.connect() as client:
@@ -744,6 +747,7 @@ def test_case_83_a_large_answer_to_a_steady_reader_arrives_whole(served: Served)
     assert len(answer.body) == served.seen.sent
 
 
+@pytest.mark.slow
 def test_case_83_a_slow_reader_that_keeps_reading_is_served(served: Served) -> None:
     with served.connect(receive_buffer=65536) as client:
         client.sendall(get("/flood"))
@@ -780,6 +784,7 @@ def test_an_upgrade_does_not_escape_the_bounds(served: Served) -> None:
     assert 1 <= len(found) <= TIGHT.pipelined + 1
 
 
+@pytest.mark.slow
 def test_case_115_answers_while_stopping_say_close() -> None:
     with serving() as server, server.connect() as client, server.connect() as idle, server.connect() as half:
         idle.sendall(get())

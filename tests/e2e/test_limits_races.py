@@ -59,6 +59,7 @@ def gateway(
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in LONGER else []) for kind in ALLOWANCES]
 )
+@pytest.mark.slow
 async def test_exactly_the_limit_is_admitted(upstream: Upstream, gateway: Gateway, kind: str) -> None:
     slot, gate = upstream.slot(f"race-{kind}"), Gate()
     slot.script([act.wait_for(gate), *act.golden_reply("openai/chat_response.json")])

@@ -253,6 +253,7 @@ def beside(gateway, monkeypatch, sg):
     return sg
 
 
+@pytest.mark.slow
 def test_a_running_gateway_takes_and_drops_a_key_within_a_second(gateway, beside):
     key = beside("keys", "create", "visitor").out.strip()
 

@@ -175,6 +175,7 @@ def test_a_debt_shows_as_nothing_left() -> None:
     ("subjects", "kinds", "a_minute"),
     [(100_000, (LimitKind.RPM,), 6_000), (5_000, (LimitKind.RPM, LimitKind.TPM, LimitKind.CONCURRENCY), 600)],
 )
+@pytest.mark.slow
 def test_idle_subjects_are_forgotten_and_live_ones_kept(
     subjects: int, kinds: tuple[LimitKind, ...], a_minute: int
 ) -> None:

@@ -92,6 +92,7 @@ async def test_a_hundred_kills_lose_no_call_and_double_none(tmp_path, capsys):
         )
 
 
+@pytest.mark.slow
 async def test_after_one_kill_nothing_is_lost(tmp_path):
     await killed_again_and_again(tmp_path, 2)
 

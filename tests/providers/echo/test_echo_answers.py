@@ -275,6 +275,7 @@ def test_any_body_gets_an_answer_or_a_named_refusal(body: dict, valid: set[str],
 
 @given(data=st.data(), path=st.sampled_from(PATHS), stream=st.booleans())
 @settings(max_examples=500)
+@pytest.mark.slow
 def test_a_good_body_with_one_thing_wrong_in_it(data: st.DataObject, path: str, stream: bool) -> None:
     body = copy.deepcopy(FIELDS) | {"stream": stream}
     where = body
