@@ -19,7 +19,7 @@ CHARGE = [Charge(subject="key:ci", period="day", period_start=0, nano=1)]
 
 
 def makers():
-    spec = importlib.util.spec_from_file_location("records", Path(__file__).with_name("conftest.py"))
+    spec = importlib.util.spec_from_file_location("records", Path(__file__).parents[1] / "conftest.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module._make, module._intend

@@ -20,7 +20,7 @@ CALLS = 400
 
 
 def make_record(id):
-    spec = importlib.util.spec_from_file_location("records", Path(__file__).with_name("conftest.py"))
+    spec = importlib.util.spec_from_file_location("records", Path(__file__).parents[1] / "conftest.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module._make(id)
