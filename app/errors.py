@@ -91,6 +91,12 @@ class BadRequest(GatewayError):
     default_code = "invalid_request"
 
 
+class InvalidConfiguration(BadRequest):
+    """A configuration that was to be taken cannot be used. Told to whoever may reload it."""
+
+    default_code = "invalid_configuration"
+
+
 class Unauthorized(GatewayError):
     """No key, or one that is not valid."""
 

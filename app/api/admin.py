@@ -1,7 +1,8 @@
-"""The admin API: what the gateway thinks of its providers. For the master key alone."""
+"""The admin API: what the gateway thinks of its providers, and its configuration taken anew. For the master key alone."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
@@ -36,7 +37,43 @@ class BreakerStates(BaseModel):
     data: list[BreakerState]
 
 
-def add_admin(pages: FastAPI, keys: KeyRing, breakers: Breakers, clock: Clock) -> None:
+class Reloaded(BaseModel):
+    """What came of taking the configuration anew."""
+
+    changes: list[str]
+    """Settings that differ, by their dotted paths."""
+    restart_needed: list[str]
+    """Settings that hold from the next start on."""
+
+
+class ReloadResult(Protocol):
+    """What came of taking the configuration anew."""
+
+    @property
+    def changes(self) -> Sequence[str]:
+        """Settings that differ."""
+        ...
+
+    @property
+    def restart_needed(self) -> Sequence[str]:
+        """Settings that hold from the next start on."""
+        ...
+
+
+class Reloads(Protocol):
+    """Takes the configuration anew."""
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the last one could not be used."""
+        ...
+
+    async def reload(self, cause: str) -> ReloadResult:
+        """Take it. Raises `InvalidConfiguration`; then the one at work stays."""
+        ...
+
+
+def add_admin(pages: FastAPI, keys: KeyRing, breakers: Breakers, clock: Clock, reloads: Reloads) -> None:
     """Add the routes under `/admin/v1`."""
 
     def master(request: Request) -> Principal:
@@ -62,6 +99,11 @@ def add_admin(pages: FastAPI, keys: KeyRing, breakers: Breakers, clock: Clock) -
         except KeyError:
             raise NotFound(f"There is no provider `{name}` here.") from None
         return states(name)
+
+    @pages.post("/admin/v1/reload", tags=["admin"])
+    async def reload(_: Master) -> Reloaded:
+        result = await reloads.reload("admin")
+        return Reloaded(changes=list(result.changes), restart_needed=list(result.restart_needed))
 
 
 def _state(standing: Standing) -> BreakerState:

@@ -11,14 +11,14 @@ from app.api.asgi import REQUEST_ID, RawHeaders, Receive, Scope, Send
 from app.api.body import ClientGone, check_media, read_body
 from app.api.client import ClientConnection
 from app.api.deadline import read_timeout
-from app.api.departure import Departure, Policy
+from app.api.departure import Departure
 from app.api.json_body import parse_object
 from app.api.keepalive import KeepAlive
 from app.api.request_checks import check_request
+from app.api.snapshot import Current, Snapshot
 from app.api.tags import read_tags
 from app.auth.keyring import KeyRing
 from app.errors import GatewayError, Unavailable
-from app.gateway.gateway import Gateway
 from app.gateway.record import CallLog
 from app.telemetry.clock import Clock
 from app.telemetry.record import CallRecord
@@ -37,14 +37,11 @@ PATHS = {
 class CallRooms:
     """What every token endpoint needs."""
 
-    gateway: Gateway
+    current: Current
     keys: KeyRing
     clock: Clock
     new_id: Callable[[], str]
     on_finish: Callable[[CallRecord], None]
-    max_body: int
-    stream_commit: float
-    on_departure: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,8 @@ class CallEndpoint:
         log = self._open_log(scope)
         client = ClientConnection(send, log.request_id)
         try:
-            await self._serve(scope["headers"], receive, client, log)
+            with self.rooms.current.snapshot as snapshot:
+                await self._serve(snapshot, scope["headers"], receive, client, log)
         except GatewayError as error:
             log.finish("refused", error.http_status, error.code)
             # A body that was not read still stands in the connection's way.
@@ -75,19 +73,25 @@ class CallEndpoint:
             log.finish("internal_error", 500, "internal_error")
 
     async def _serve(
-        self, headers: RawHeaders, receive: Receive, client: ClientConnection, log: CallLog
+        self,
+        snapshot: Snapshot,
+        headers: RawHeaders,
+        receive: Receive,
+        client: ClientConnection,
+        log: CallLog,
     ) -> None:
+        server = snapshot.config.server
         principal = self.rooms.keys.authenticate(headers)
         log.key, log.plan, log.tags = principal.name, principal.plan, read_tags(headers)
-        check_media(headers, self.rooms.max_body)
-        body = await read_body(receive, self.rooms.max_body)
+        check_media(headers, server.max_body)
+        body = await read_body(receive, server.max_body)
         log.received = self.rooms.clock.monotonic()
         call = await self._parse(body, log.id)
         deadline = asyncio.get_running_loop().time() + read_timeout(headers)
-        kept_alive = KeepAlive(client, self.rooms.stream_commit) if call.stream else nullcontext()
-        async with Departure(receive, client, self.rooms.on_departure, lambda: log.attempts > 0):
+        kept_alive = KeepAlive(client, server.stream_commit) if call.stream else nullcontext()
+        async with Departure(receive, client, snapshot.on_departure, lambda: log.attempts > 0):
             with kept_alive:
-                await self.rooms.gateway.serve(call, principal, client, log, deadline)
+                await snapshot.gateway.serve(call, principal, client, log, deadline)
 
     def _open_log(self, scope: Scope) -> CallLog:
         return CallLog(

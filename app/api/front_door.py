@@ -6,7 +6,7 @@ side; `front_door_connection` keeps the time and ends connections.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from uuid import uuid4
 
 import httptools
@@ -145,13 +145,13 @@ def _headers_too_large(limits: FrontDoorLimits) -> HeadersTooLarge:
 
 def front_door(
     limits: FrontDoorLimits | None = None,
-    allowed_hosts: Iterable[str] = (),
+    hosts: HostRule | None = None,
     new_id: Callable[[], str] = _fresh_id,
     refused: Refused = _ignore,
 ) -> type[FrontDoorProtocol]:
     """Give the class for `uvicorn.Config(http=…)`; `refused(request_id, error)` hears what it answers itself."""
 
     class ConfiguredFrontDoor(FrontDoorProtocol):
-        door = Door(limits or FrontDoorLimits(), HostRule(allowed_hosts), new_id, refused)
+        door = Door(limits or FrontDoorLimits(), hosts or HostRule(), new_id, refused)
 
     return ConfiguredFrontDoor

@@ -21,6 +21,10 @@ class HostRule:
     """Which `Host` values are ours. Empty: any that is a plain host; `*.example.com` takes its subdomains."""
 
     def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self.configure(allowed)
+
+    def configure(self, allowed: Iterable[str]) -> None:
+        """Take other names."""
         names = [name.lower() for name in allowed]
         self._open = not names or "*" in names
         self._names = frozenset(names)

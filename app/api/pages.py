@@ -2,9 +2,8 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -12,8 +11,10 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app.api.addresses import is_loopback
-from app.api.admin import add_admin
+from app.api.admin import Reloads, add_admin
 from app.api.calls import PATHS
+from app.api.readiness import Readiness
+from app.api.snapshot import Current
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.errors import (
@@ -26,7 +27,6 @@ from app.errors import (
     Unavailable,
 )
 from app.gateway.breakers import Breakers
-from app.gateway.router import Router
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from providers.types import Json, Operation, Secret
@@ -54,15 +54,22 @@ class Health(BaseModel):
     status: str
 
 
+class Ready(Health):
+    """Whether new calls are welcome."""
+
+    configuration: Literal["current", "rejected"]
+    """`rejected`: the one that was to be taken last cannot be used, and the last good one is at work."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRooms:
     """What the pages need."""
 
-    router: Router
+    current: Current
     keys: KeyRing
     metrics: Metrics
-    metrics_token: Secret | None
-    ready: Callable[[], bool]
+    readiness: Readiness
+    reloader: Reloads
     breakers: Breakers
     clock: Clock
     version: str
@@ -72,7 +79,7 @@ def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
     pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
     _add_models(pages, rooms)
-    add_admin(pages, rooms.keys, rooms.breakers, rooms.clock)
+    add_admin(pages, rooms.keys, rooms.breakers, rooms.clock, rooms.reloader)
     _add_health(pages, rooms)
     _add_errors(pages)
     describe = pages.openapi
@@ -101,14 +108,16 @@ def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
     @pages.get("/v1/models", tags=["models"])
     @pages.get("/models", include_in_schema=False)
     async def list_models(principal: Caller) -> ModelList:
-        return ModelList(data=[card(name, owner) for name, owner in rooms.router.names(principal)])
+        return ModelList(
+            data=[card(name, owner) for name, owner in rooms.current.snapshot.router.names(principal)]
+        )
 
     @pages.get("/v1/models/{name:path}", tags=["models"])
     @pages.get("/models/{name:path}", include_in_schema=False)
     async def show_model(name: str, principal: Caller) -> ModelCard:
         if not name:
             raise NotFound("Name the model: /v1/models/NAME.")
-        return card(name, rooms.router.owner(name, principal))
+        return card(name, rooms.current.snapshot.router.owner(name, principal))
 
 
 def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
@@ -119,16 +128,16 @@ def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
 
     @pages.head("/health/ready", include_in_schema=False)
     @pages.get("/health/ready", tags=["health"])
-    async def ready() -> Health:
-        if not rooms.ready():
+    async def ready() -> Ready:
+        if not rooms.readiness.is_ready():
             raise Unavailable(
                 "The gateway is not ready to serve.", code="not_ready", headers=(("retry-after", "1"),)
             )
-        return Health(status="ok")
+        return Ready(status="ok", configuration="rejected" if rooms.reloader.rejected else "current")
 
     @pages.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:
-        _check_token(request, rooms.metrics_token)
+        _check_token(request, rooms.current.snapshot.config.metrics.token)
         return Response(rooms.metrics.scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

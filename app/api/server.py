@@ -12,6 +12,7 @@ import uvicorn
 
 from app.api.asgi import App
 from app.api.front_door import FrontDoorLimits, front_door
+from app.api.front_door_head import HostRule
 from app.api.readiness import Readiness
 from app.config.models import Server as ServerConfig
 from app.errors import GatewayError
@@ -51,6 +52,15 @@ class Server(uvicorn.Server):
         """Capture none."""
         yield
 
+    def __init__(self, settings: uvicorn.Config, hosts: HostRule) -> None:
+        super().__init__(settings)
+        self._hosts = hosts
+
+    def configure(self, config: ServerConfig) -> None:
+        """Take what of the settings can change while it serves."""
+        self._hosts.configure(config.allowed_hosts)
+        self.config.timeout_graceful_shutdown = max(1, round(config.drain))
+
     def stop_on_signals(self, readiness: Readiness) -> None:
         """Let SIGTERM and SIGINT stop it; a second SIGINT does not wait for running calls."""
         loop = asyncio.get_running_loop()
@@ -69,9 +79,10 @@ Refused = Callable[[str, GatewayError], None]
 
 def http_server(app: App, config: ServerConfig, new_id: Callable[[], str], refused: Refused) -> Server:
     """Build the server. Its lifespan is off: what it needs is open before it starts."""
+    hosts = HostRule(config.allowed_hosts)
     settings = uvicorn.Config(
         app,
-        http=front_door(FrontDoorLimits(), config.allowed_hosts, new_id, refused),
+        http=front_door(FrontDoorLimits(), hosts, new_id, refused),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -82,4 +93,4 @@ def http_server(app: App, config: ServerConfig, new_id: Callable[[], str], refus
         backlog=BACKLOG,
         proxy_headers=False,
     )
-    return Server(settings)
+    return Server(settings, hosts)

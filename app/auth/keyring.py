@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
 from app.auth.principal import Principal
+from app.config.secret_files import FileSecret
 from app.errors import Unauthorized
 from providers.types import Secret
 
@@ -57,6 +58,11 @@ class KeyRing:
         self._now = now
         self.read_configured()
 
+    def configure(self, configured: Sequence[tuple[Secret, Principal]]) -> None:
+        """Take other configured keys."""
+        self._secrets = configured
+        self.read_configured()
+
     def read_configured(self) -> None:
         """Take the configured keys anew: those that stand in files may have changed."""
         self._configured = {digest(key.reveal().encode()): principal for key, principal in self._secrets}
@@ -64,6 +70,14 @@ class KeyRing:
     def has_configured(self) -> bool:
         """Whether the configuration gives any key."""
         return bool(self._secrets)
+
+    def has_files(self) -> bool:
+        """Whether any configured key stands in a file that may change."""
+        return any(isinstance(key, FileSecret) for key, _ in self._secrets)
+
+    def has_stored(self) -> bool:
+        """Whether the store holds any key."""
+        return bool(self._stored)
 
     def principals(self) -> list[Principal]:
         """Give everyone who has a key."""

@@ -19,7 +19,7 @@ WITHIN = 2.0
 """Seconds for everything: connecting, asking, reading."""
 PATH = "/health/ready"
 ANSWER_LIMIT = 64 << 10
-_READY = b'{"status":"ok"}'
+_READY = b'{"status":"ok",'
 
 
 class Health(NamedTuple):
@@ -59,7 +59,9 @@ def ask(address: Address) -> Health:
     said = (
         f"it answered {status[0].decode('ascii', 'replace')[:3]}" if status else "what answers speaks no HTTP"
     )
-    return Health(ready=ready, reason="" if ready else said, answers=True, ours=ready and body == _READY)
+    return Health(
+        ready=ready, reason="" if ready else said, answers=True, ours=ready and body.startswith(_READY)
+    )
 
 
 def chosen_address(url: str | None, config: list[Path] | None) -> Address:

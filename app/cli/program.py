@@ -44,16 +44,18 @@ def run(
 ) -> None:
     """Start the gateway."""
     given = {"server.host": host, "server.port": None if port is None else str(port)}
-    loaded = load_or_fail(config, {key: value for key, value in given.items() if value is not None})
+    overrides = {key: value for key, value in given.items() if value is not None}
+    loaded = load_or_fail(config, overrides)
     from app.api.server import CannotListen
     from app.cli.check import report_warnings
     from app.cli.first_start import UnsafeToListen
     from app.cli.run import run as serve
+    from app.config.loader import load
     from app.store.database import StoreUnavailable
 
     report_warnings(loaded)
     with failing_on(UnsafeToListen, CannotListen, StoreUnavailable):
-        serve(loaded)
+        serve(loaded, lambda: load(config or [], os.environ, overrides))
 
 
 @program.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from app.config.credentials import fault_of
 from providers.types import Secret
@@ -13,6 +14,16 @@ LARGEST_SECRET = 64 << 10
 """Bytes. The longest credentials (service account JSON) are a few KiB."""
 CHECK_EVERY = 1.0
 """Seconds between two looks at a file."""
+
+
+class Stamp(NamedTuple):
+    """What changes when a file does."""
+
+    changed: int
+    """Unix nanoseconds."""
+    inode: int
+    """Because mounts swap files by renaming."""
+    size: int
 
 
 class FileSecret(Secret):
@@ -29,7 +40,7 @@ class FileSecret(Secret):
         self.path = path
         self._clock = clock
         self._checked_at = clock()
-        self._stamp = _stamp(path)
+        self._stamp = stamp_of(path)
         super().__init__(_read(path))
 
     def reveal(self) -> str:
@@ -41,7 +52,7 @@ class FileSecret(Secret):
         return self._text
 
     def _look(self) -> None:
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         if stamp == self._stamp:
             return
         try:
@@ -67,13 +78,13 @@ class SecretFiles:
         return secret
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    """Give what changes when the file does. The inode, because mounts swap files by renaming."""
+def stamp_of(path: Path) -> Stamp | None:
+    """Give what changes when the file does; None where there is none."""
     try:
         stat = path.stat()
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_ino, stat.st_size
+    return Stamp(stat.st_mtime_ns, stat.st_ino, stat.st_size)
 
 
 def _read(path: Path) -> str:

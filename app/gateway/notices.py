@@ -33,25 +33,29 @@ class Sender(Protocol):
         ...
 
 
-class NoSender:
-    """Where there is no webhook."""
-
-    def put(self, _notice: JsonObject) -> None:
-        """Let it go."""
-
-
 class Webhook:
-    """Posts notices as JSON, one after the other, beside everything else."""
+    """Posts notices as JSON, one after the other, beside everything else. Without an address it lets them go."""
 
-    def __init__(self, url: Secret, transport: httpx2.AsyncBaseTransport, log: FilteringBoundLogger) -> None:
-        self._url = url
-        self._transport = transport
+    def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
+        self._url: Secret | None = None
+        self._transport: httpx2.AsyncBaseTransport | None = None
         self._waiting: asyncio.Queue[JsonObject] = asyncio.Queue(WAITING)
+
+    async def direct(self, url: Secret, transport: httpx2.AsyncBaseTransport) -> None:
+        """Post to this address from now on, what waits too."""
+        await self.close()
+        self._url, self._transport = url, transport
+
+    async def close(self) -> None:
+        """Have no address any more."""
+        transport, self._url, self._transport = self._transport, None, None
+        if transport is not None:
+            await transport.aclose()
 
     def put(self, notice: JsonObject) -> None:
         """Queue one notice; a full queue drops it, and the log has it anyway."""
-        if not self._waiting.full():
+        if self._url is not None and not self._waiting.full():
             self._waiting.put_nowait(notice)
 
     async def post_always(self) -> None:
@@ -73,15 +77,17 @@ class Webhook:
 
     async def _try(self, notice: JsonObject) -> str | None:
         """Post once. Gives what went wrong, without the address: it may hold a secret."""
+        url, transport = self._url, self._transport
+        if url is None or transport is None:
+            return None
         headers = [("content-type", "application/json"), ("user-agent", "switchgear")]
-        request = httpx2.Request(
-            "POST", self._url.reveal(), headers=headers, content=msgspec.json.encode(notice)
-        )
+        request = httpx2.Request("POST", url.reveal(), headers=headers, content=msgspec.json.encode(notice))
         try:
             async with asyncio.timeout(WITHIN):
-                response = await self._transport.handle_async_request(request)
+                response = await transport.handle_async_request(request)
                 await response.aclose()
-        except (*FAULTS, OSError, TimeoutError) as error:
+        except (*FAULTS, OSError, RuntimeError, TimeoutError) as error:
+            # A transport that is closed meanwhile, for another address, raises a RuntimeError.
             return type(error).__name__
         return None if response.status_code < 300 else f"HTTP {response.status_code}"
 

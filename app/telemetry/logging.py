@@ -19,8 +19,12 @@ class CallLines:
 
     def __init__(self, out: Output, *, level: str) -> None:
         self._out = out
-        self._threshold = LEVELS[level]
         self._encoder = msgspec.json.Encoder()
+        self.take_level(level)
+
+    def take_level(self, level: str) -> None:
+        """Write the lines of this level, and of those above it."""
+        self._threshold = LEVELS[level]
 
     def write(self, record: CallRecord) -> None:
         """Write one line."""

@@ -137,6 +137,17 @@ class Metrics:
             ("subject", "share"),
             registry=registry,
         )
+        self._reloads = Counter(
+            "switchgear_config_reloads",
+            "Configurations that were to be taken while running: applied, unchanged or rejected.",
+            ("result",),
+            registry=registry,
+        )
+        self._rejected = Gauge(
+            "switchgear_config_rejected",
+            "1 while the last configuration that was to be taken could not be used.",
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
@@ -204,6 +215,11 @@ class Metrics:
     def count_refusal(self, code: str) -> None:
         """Count a request that was refused before it was a call."""
         self._errors.labels(NONE, code).inc()
+
+    def reloaded(self, result: str) -> None:
+        """Count a reload that was `applied`, `unchanged` or `rejected`."""
+        self._reloads.labels(result).inc()
+        self._rejected.set(result == "rejected")
 
     def scrape(self) -> bytes:
         """Give the text exposition format."""

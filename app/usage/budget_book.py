@@ -106,6 +106,10 @@ class BudgetBook:
             tally.reserved += amount
         return Reservation(held)
 
+    def knows(self, budget: Budget, now: float) -> bool:
+        """Say whether the running period of a budget has been seeded, or had a call."""
+        return (budget.subject, budget.period, self._span(budget.period, now).start) in self._tallies
+
     def seed(self, budget: Budget, period_start: int, spent: int) -> None:
         """Take over what the ledger says was spent, before a period's first call. Its shares count as told.
 

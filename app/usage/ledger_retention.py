@@ -24,16 +24,20 @@ Sleep = Callable[[float], Awaitable[None]]
 
 async def let_go_of_old_rows(
     rows: OldRows,
-    days: float,
+    days: Callable[[], float | None],
     wall: Callable[[], float],
     log: FilteringBoundLogger,
     *,
     sleep: Sleep = asyncio.sleep,
 ) -> None:
-    """Delete the calls that are older than so many days, now and every hour, until it is cancelled."""
+    """Delete the calls that are older than so many days, now and every hour, until it is cancelled.
+
+    `days` is asked each time; None keeps them all.
+    """
     while True:
+        kept = days()
         try:
-            while await rows.delete(wall() - days * DAY, ROWS_AT_ONCE) == ROWS_AT_ONCE:
+            while kept and await rows.delete(wall() - kept * DAY, ROWS_AT_ONCE) == ROWS_AT_ONCE:
                 await sleep(PAUSE)
         except StoreUnavailable as error:
             tell(log.warning, "old_rows_kept", reason=str(error))

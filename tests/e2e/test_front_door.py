@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 
 from app.api.front_door import FrontDoorLimits, front_door
+from app.api.front_door_head import HostRule
 
 TIGHT = FrontDoorLimits(
     header_deadline=0.4,
@@ -206,7 +207,9 @@ def serving(
     app = App()
     refused: list[tuple[str, str]] = []
     door = front_door(
-        limits, allowed_hosts, refused=lambda request_id, error: refused.append((request_id, error.code))
+        limits,
+        HostRule(allowed_hosts),
+        refused=lambda request_id, error: refused.append((request_id, error.code)),
     )
     config = uvicorn.Config(
         app, http=door, ws="none", loop=loop, lifespan="off", log_config=None, access_log=False,

@@ -134,7 +134,8 @@ def test_every_route_needs_a_key(rig: Rig, path: str) -> None:
 
 
 def test_health_tells_nothing(rig: Rig) -> None:
-    for path in ("/health/live", "/health/ready"):
+    told = {"/health/live": {"status": "ok"}, "/health/ready": {"status": "ok", "configuration": "current"}}
+    for path, all_of_it in told.items():
         response = rig.gateway.send("GET", path)
         assert response.status == 200
-        assert response.json == {"status": "ok"}
+        assert response.json == all_of_it

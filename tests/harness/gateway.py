@@ -68,8 +68,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start the process and wait until it is ready."""
-        config = self.directory / "config.yaml"
-        config.write_text(yaml.safe_dump(dict(self.config), sort_keys=False))
+        config = self.write_config(self.config)
         command = [sys.executable, "-m", "app.cli", "run", "--config", str(config)]
         with self._file("stdout").open("ab") as out, self._file("stderr").open("ab") as err:
             self.process = subprocess.Popen(
@@ -86,6 +85,13 @@ class Gateway:
             self.process.kill()
             self.process.wait()
             raise
+
+    def write_config(self, config: Mapping[str, Any] | str) -> Path:
+        """Write the configuration file."""
+        file = self.directory / "config.yaml"
+        text = config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
+        file.write_text(text)
+        return file
 
     def stop(self) -> int:
         """Send SIGTERM, wait for the end, and look for secrets in all that the process has left behind."""

@@ -34,7 +34,7 @@ class Days:
 async def run(database, days, log=None):
     try:
         await let_go_of_old_rows(
-            OldRows(database), 30, days.wall, log or structlog.get_logger(), sleep=days.sleep
+            OldRows(database), lambda: 30, days.wall, log or structlog.get_logger(), sleep=days.sleep
         )
     except asyncio.CancelledError:
         return

@@ -1,0 +1,67 @@
+"""Putting another configuration to work while calls run."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from structlog.typing import FilteringBoundLogger
+
+from app.api.addresses import is_loopback
+from app.api.snapshot import Current
+from app.assembly import Lasting, assemble, configured_keys
+from app.auth.keyring import KeyRing
+from app.config.accounting import Notifications
+from app.config.loader import Loaded
+from app.config.models import Config
+from app.gateway.notices import Webhook
+from app.gateway.rules import BudgetRules
+from app.gateway.transports import http_transport
+from app.reloading import UnsafeConfiguration
+from app.store.spending import SpendStore
+from app.usage.seeding import seed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """The configuration at work, and how another takes its place."""
+
+    host: str
+    """Where the gateway listens, which no configuration changes while it runs."""
+    lasting: Lasting
+    current: Current
+    keys: KeyRing
+    spending: SpendStore
+    webhook: Webhook
+    tls: ssl.SSLContext
+    log: FilteringBoundLogger
+    followers: list[Callable[[Config], None]] = field(default_factory=list)
+    """Told each configuration that has taken the place of another."""
+
+    async def apply(self, loaded: Loaded) -> None:
+        """Put a configuration to work. Raises `UnsafeConfiguration`, `StoreUnavailable`, having changed nothing."""
+        config, configured = loaded.config, configured_keys(loaded.config)
+        if not (configured or self.keys.has_stored() or is_loopback(self.host)):
+            raise UnsafeConfiguration(f"It has no key, and anyone who reaches {self.host} could call.")
+        callers = [*(principal for _, principal in configured), *self.keys.principals()]
+        rules, now = BudgetRules(config), self.lasting.clock.wall()
+        await seed(self.lasting.budgets, rules.known(callers), self.spending, now, self.log)
+        before = self.current.snapshot.config
+        snapshot = assemble(loaded, self.lasting)
+        # From here on nothing waits until all of it has changed.
+        self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})
+        self.keys.configure(configured)
+        self.current.swap(snapshot)
+        for follow in self.followers:
+            follow(config)
+        if config.notifications != before.notifications:
+            await direct(self.webhook, config.notifications, self.tls)
+
+
+async def direct(webhook: Webhook, settings: Notifications, tls: ssl.SSLContext) -> None:
+    """Send notices where the settings say."""
+    if settings.webhook is None:
+        await webhook.close()
+    else:
+        await webhook.direct(settings.webhook, http_transport(tls, allow_private=settings.allow_private))
