@@ -36,6 +36,9 @@ test-all: $(VENV)/.test ## Run the longer suites too
 proofs: $(VENV)/.test ## Measure what the README promises, and print it
 	$(BIN)/python -m pytest -m proofs -s tests/proofs
 
+faults: $(VENV)/.test ## Measure what happens while providers fail, and print it
+	$(BIN)/python -m pytest -m proofs -s tests/figures
+
 fmt: $(VENV)/.test ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet . || true
@@ -69,4 +72,4 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all proofs fmt format lint types imports check wheel audit lock clean
+.PHONY: help setup run test test-all proofs faults fmt format lint types imports check wheel audit lock clean

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sqlite3
 import statistics
 import subprocess
@@ -18,7 +16,8 @@ from app.telemetry.record import CallRecord, Intent
 from app.usage.ledger import Ledger
 from app.usage.spool import Spool
 from tests.app.gateway.building import build, chat, config_yaml
-from tests.harness.gateway import KEY, Gateway, chat_body
+from tests.harness.gateway import Gateway, chat_body
+from tests.harness.pace import pace
 from tests.harness.rig import config_for, start_gateway
 from tests.harness.secrets import Secrets
 from tests.proofs.conftest import Note
@@ -29,38 +28,9 @@ LOCKED = 15.0
 
 
 async def paced(port: int, rate: float, seconds: float, name: str) -> tuple[list[float], int]:
-    """Make calls at a steady rate, whatever becomes of those before; give the milliseconds, and how many failed."""
-    body = json.dumps(chat_body("echo/any", max_tokens=20)).encode()
-    times: list[float] = []
-    failed = 0
-    idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
-
-    async def one(number: int, at: float) -> None:
-        nonlocal failed
-        reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
-        head = (
-            f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
-            f"x-request-id: {name}-{number}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        length = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length"))
-        await reader.readexactly(int(length.partition(b":")[2]))
-        times.append((loop.time() - at) * 1000)
-        failed += not answer.startswith(b"HTTP/1.1 200")
-        idle.append((reader, writer))
-
-    loop = asyncio.get_running_loop()
-    began, tasks = loop.time(), []
-    for number in range(int(rate * seconds)):
-        at = began + number / rate
-        await asyncio.sleep(max(0, at - loop.time()))
-        tasks.append(loop.create_task(one(number, at)))
-    await asyncio.gather(*tasks)
-    for _, writer in idle:
-        writer.close()
-        await writer.wait_closed()
-    return times, failed
+    """Make calls at a steady rate; give the milliseconds, and how many failed."""
+    made = await pace(port, rate, seconds, chat_body("echo/any", max_tokens=20), name)
+    return [call.milliseconds for call in made], sum(call.status != 200 for call in made)
 
 
 class Unrecorded(Gateway):
