@@ -130,13 +130,14 @@ async def create_app(
         _run_beside(asyncio.to_thread(price_data.load), "prices", closing)
         breakers = Breakers({each.name: each.breaker for each in loaded.providers}, random.random)
         metrics.watch_breakers(lambda: breakers.standings(clock.monotonic()))
-        budgets = BudgetBook()
+        budgets, meters = BudgetBook(), MemoryLimits()
+        metrics.watch_held(limits=lambda: meters.held, budgets=lambda: budgets.held)
         lasting = Lasting(
             clock=clock,
             metrics=metrics,
             ledger=Ledger(spool, writer.wake),
             breakers=breakers,
-            meters=MemoryLimits(),
+            meters=meters,
             forecasts=Forecasts(),
             budgets=budgets,
             price_data=price_data,

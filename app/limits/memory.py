@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from app.limits.ask import Amounts, Limit, Refusal, Standing
 from app.limits.gauge import Gauge
@@ -19,14 +19,12 @@ _SWEPT_PER_LIMIT = 2
 class Hold:
     """What one call has taken, until it settles."""
 
-    __slots__ = ("_asked", "_entries", "_meter_of")
+    __slots__ = ("_asked", "_entries", "_limits")
 
-    def __init__(
-        self, asked: Amounts, entries: list[tuple[Limit, Entry]], meter_of: Callable[[Limit], Meter]
-    ) -> None:
+    def __init__(self, asked: Amounts, entries: list[tuple[Limit, Entry]], limits: MemoryLimits) -> None:
         self._asked = asked
         self._entries = entries
-        self._meter_of = meter_of
+        self._limits = limits
 
     def settle(self, real: Amounts | None, now: float, *, refund_requests: bool = False) -> None:
         """Replace the estimate by what was used, and free concurrency. A second call does nothing.
@@ -34,11 +32,12 @@ class Hold:
         None: the call reached no provider. Its tokens come back; its request does with `refund_requests`.
         """
         entries, self._entries = self._entries, []
+        self._limits.held -= len(entries)
         if real is None:
             real = Amounts(requests=0 if refund_requests else self._asked.requests)
         for limit, entry in entries:
             # Looked up anew: a window whose entries have all left may have been dropped since.
-            self._meter_of(limit).settle(entry, real.of(limit.rule.counts), now)
+            self._limits.meter(limit).settle(entry, real.of(limit.rule.counts), now)
 
 
 class MemoryLimits:
@@ -46,6 +45,8 @@ class MemoryLimits:
 
     def __init__(self) -> None:
         self._meters: OrderedDict[str, Meter] = OrderedDict()
+        self.held = 0
+        """What calls under way have taken and not settled."""
 
     def __len__(self) -> int:
         return len(self._meters)
@@ -60,38 +61,40 @@ class MemoryLimits:
         if refusal is not None:
             return refusal
         distinct = {limit.key: limit for limit in limits}.values()
-        entries = [(limit, self._meter(limit).take(asked.of(limit.rule.counts), now)) for limit in distinct]
-        return Hold(asked, entries, self._meter)
+        entries = [(limit, self.meter(limit).take(asked.of(limit.rule.counts), now)) for limit in distinct]
+        self.held += len(entries)
+        return Hold(asked, entries, self)
 
     def standings(self, limits: Sequence[Limit], now: float) -> list[Standing]:
         """Say how far each limit is used, in the order given. A debt leaves 0, not less."""
         return [self._standing(limit, now) for limit in limits]
 
+    def meter(self, limit: Limit) -> Meter:
+        """Give the meter of a limit."""
+        meter = self._meters.get(limit.key)
+        if meter is None:
+            meter = self._meters[limit.key] = _new_meter(limit.rule)
+        return meter
+
     def _refusal(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Refusal | None:
         last, free_at = None, now
         for limit in limits:
             amount = asked.of(limit.rule.counts)
-            at = self._meter(limit).room_at(amount, limit.capacity, now)
+            at = self.meter(limit).room_at(amount, limit.capacity, now)
             if at is None:
-                return Refusal(limit, self._meter(limit).used(now), amount, None)
+                return Refusal(limit, self.meter(limit).used(now), amount, None)
             if at > free_at:
                 last, free_at = limit, at
         if last is None:
             return None
         amount = asked.of(last.rule.counts)
-        return Refusal(last, self._meter(last).used(now), amount, _wait(now, free_at))
+        return Refusal(last, self.meter(last).used(now), amount, _wait(now, free_at))
 
     def _standing(self, limit: Limit, now: float) -> Standing:
         meter = self._meters.get(limit.key)
         if meter is None:
             return Standing(limit, limit.capacity, 0.0)
         return Standing(limit, max(0, limit.capacity - meter.used(now)), _wait(now, meter.empty_at(now)))
-
-    def _meter(self, limit: Limit) -> Meter:
-        meter = self._meters.get(limit.key)
-        if meter is None:
-            meter = self._meters[limit.key] = _new_meter(limit.rule)
-        return meter
 
     def _sweep(self, count: int, now: float) -> None:
         """Drop the idle ones of those that were not looked at for longest."""

@@ -203,6 +203,17 @@ class Metrics:
         """Show the state of each provider's breaker at each scrape: 0 closed, 1 half_open, 2 open."""
         self.registry.register(_BreakerCollector(standings))
 
+    def watch_held(self, **held: Callable[[], int]) -> None:
+        """Show what calls under way hold at each scrape: nothing, when there are none."""
+        gauge = Gauge(
+            "switchgear_held",
+            "What calls under way hold: places under limits, reservations of budgets.",
+            ("of",),
+            registry=self.registry,
+        )
+        for name, count in held.items():
+            gauge.labels(name).set_function(count)
+
     def watch_output(self, dropped: Callable[[], int]) -> None:
         """Show how many log lines could not be written."""
         gauge = Gauge("switchgear_log_lines_dropped", "Log lines that nobody took.", registry=self.registry)

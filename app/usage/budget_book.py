@@ -43,10 +43,11 @@ class _Tally:
 class Reservation:
     """Money held for one call. Settle it in `finally`."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_book", "_held")
 
-    def __init__(self, held: tuple[tuple[Budget, _Tally, int], ...]) -> None:
+    def __init__(self, held: tuple[tuple[Budget, _Tally, int], ...], book: BudgetBook) -> None:
         self._held = held
+        self._book = book
 
     def charges(self) -> tuple[Charge, ...]:
         """Give what would be charged if the call cost all that is held for it."""
@@ -63,6 +64,7 @@ class Reservation:
         """
         cost = check_nanos(0 if actual is None else actual)
         held, self._held = self._held, ()
+        self._book.held -= len(held)
         charges: list[Charge] = []
         crossings: list[Crossing] = []
         for budget, tally, reserved in held:
@@ -80,6 +82,8 @@ class BudgetBook:
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, Period, int], _Tally] = {}
         self._spans: dict[Period, Span] = {}
+        self.held = 0
+        """Reservations of calls under way."""
         self._sweep_at = FEWEST_BEFORE_SWEEP
 
     def reserve(
@@ -104,7 +108,8 @@ class BudgetBook:
             return max(refusals, key=lambda refusal: refusal.standing.ends or math.inf)
         for _, tally, amount in held:
             tally.reserved += amount
-        return Reservation(held)
+        self.held += len(held)
+        return Reservation(held, self)
 
     def knows(self, budget: Budget, now: float) -> bool:
         """Say whether the running period of a budget has been seeded, or had a call."""
