@@ -59,7 +59,7 @@ from app.version import VERSION
 
 CATCH_UP = 30.0
 """Seconds that shipping what dead runs have left may take before budgets are read."""
-LEDGER_FLUSH = 10.0
+LEDGER_FLUSH = 2.0
 """Seconds that shipping the last records may take at the end. What is left is shipped at the next start."""
 
 

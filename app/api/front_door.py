@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httptools
 
+from app.api.farewell import Farewell
 from app.api.front_door_connection import BoundedProtocol, Door, Refused
 from app.api.front_door_head import HostRule, check_head, refusal, without_upgrade
 from app.api.front_door_limits import NEVER, FrontDoorLimits
@@ -56,7 +57,7 @@ class FrontDoorProtocol(BoundedProtocol):
         super().on_message_begin()
         self._quiet = self._head_size = 0
         self._begun = True
-        if self._head_by == NEVER:
+        if self._head_by == NEVER or self.door.farewell.begun:
             self._expect_head()
 
     def on_url(self, url: bytes) -> None:
@@ -95,7 +96,7 @@ class FrontDoorProtocol(BoundedProtocol):
         self._head_by = NEVER
         super().on_headers_complete()
         self.cycle.transport = self._exit
-        self._keep_alive = self.cycle.keep_alive and not self._leaving
+        self._keep_alive = self.cycle.keep_alive and not self.door.farewell.begun
         # An answer that starts before the body is here says `connection: close`: what is left unread
         # would stand before the next request.
         self.cycle.keep_alive = False
@@ -148,10 +149,11 @@ def front_door(
     hosts: HostRule | None = None,
     new_id: Callable[[], str] = _fresh_id,
     refused: Refused = _ignore,
+    farewell: Farewell | None = None,
 ) -> type[FrontDoorProtocol]:
     """Give the class for `uvicorn.Config(http=…)`; `refused(request_id, error)` hears what it answers itself."""
 
     class ConfiguredFrontDoor(FrontDoorProtocol):
-        door = Door(limits or FrontDoorLimits(), hosts or HostRule(), new_id, refused)
+        door = Door(limits or FrontDoorLimits(), hosts or HostRule(), new_id, refused, farewell or Farewell())
 
     return ConfiguredFrontDoor

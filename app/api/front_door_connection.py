@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.api.farewell import Farewell
 from app.api.front_door_head import HostRule, render
 from app.api.front_door_limits import NEVER, BodyPace, FrontDoorLimits, WriteStall
 from app.errors import GatewayError, RequestTimeout
@@ -35,6 +36,7 @@ class Door:
     hosts: HostRule
     new_id: Callable[[], str]
     refused: Refused
+    farewell: Farewell
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._begun = self._reading_body = False
         """A request's first byte is here, its headers are not; or they are, and its body is not."""
-        self._deaf = self._closed = self._leaving = False
-        """What comes is thrown away; nothing more is sent either; the server is stopping."""
+        self._deaf = self._closed = False
+        """What comes is thrown away; nothing more is sent either."""
         self._keep_alive = False
         self._quiet = self._head_size = 0
         self._plain_head = b""
@@ -82,6 +84,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._exit = cast("asyncio.Transport", Exit(transport.write, self._end, self._ended))
         self._expect_head()
+        if self.door.farewell.begun:
+            self.leave(self.door.farewell.silence)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell every request of this connection; uvicorn tells only the last."""
@@ -141,12 +145,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()  # the next request has begun, and has its own deadline
 
     def shutdown(self) -> None:
-        """Close when idle; else after the answers that are owed, each saying `connection: close`."""
-        self._leaving, self._keep_alive = True, False
+        """Close when idle; else after the answers that are owed."""
+        self.leave(0.0)
+
+    def leave(self, silence: float) -> None:
+        """End with the next answer that can say `connection: close`, or after so many seconds of silence.
+
+        A client whose answer has begun cannot be told by it. It may ask once more, and no call of
+        its is lost to a close that it could not foresee.
+        """
+        self._keep_alive = False
+        self.timeout_keep_alive = silence  # type: ignore[assignment]  # uvicorn has whole seconds, the loop any
         if self._unanswered() is not None:
-            self.cycle.keep_alive = False
+            if not self.cycle.response_started:
+                self.cycle.keep_alive = False
         elif not self._begun:
-            self._hang_up(linger=False)
+            self._unset_keepalive_if_required()
+            self._head_by = min(self._head_by, self.loop.time() + silence)
+            self._arm(self._head_by)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection."""

@@ -6,11 +6,17 @@ import io
 import os
 import sys
 
-from app.cli.program import program
+from app.supervisor.lifeline import is_watched
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. `run` is run by a process of its own, and this one watches over it."""
+    if sys.argv[1:2] == ["run"] and not is_watched(os.environ):
+        from app.supervisor.parent import supervise
+
+        sys.exit(supervise([sys.executable, *sys.orig_argv[1:]], os.environ))
+    from app.cli.program import program
+
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Where the encoding lacks a character, its number is better than no output.

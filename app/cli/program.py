@@ -46,7 +46,7 @@ def run(
     given = {"server.host": host, "server.port": None if port is None else str(port)}
     overrides = {key: value for key, value in given.items() if value is not None}
     loaded = load_or_fail(config, overrides)
-    from app.api.server import CannotListen
+    from app.api.listening import CannotListen
     from app.cli.check import report_warnings
     from app.cli.first_start import UnsafeToListen
     from app.cli.run import run as serve

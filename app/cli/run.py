@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
-from app.api.server import http_server, listen
+from app.api.listening import listen
+from app.api.server import LAST_ANSWERS, LAST_BYTES, Server, Stop, http_server
+from app.api.snapshot import Current
+from app.auth.making import PREFIX
 from app.cli.addresses import in_url, reachable
 from app.cli.first_start import create_command, ensure_key, greeting
 from app.config.loader import Loaded
-from app.main import create_app, new_id
+from app.main import LEDGER_FLUSH, create_app, new_id
 from app.reloading import Reloader
+from app.supervisor.lifeline import NoLifeline, take_lifeline
 from app.telemetry.logging import configure
 from app.telemetry.output import Output
 from app.version import VERSION
 
-LAST_LINES = 2.0
+LAST_LINES = 1.0
 """Seconds for the last lines of the log to be taken."""
-LAST_CALLS = 5.0
-"""Seconds for cancelled calls to end."""
+LAST_WORDS = LAST_ANSWERS + LAST_BYTES + LEDGER_FLUSH + LAST_LINES
+"""Seconds from the end of `server.drain` to the end of the process, at most."""
 
 
 def run(loaded: Loaded, read: Callable[[], Loaded]) -> None:
     """Serve until told to stop; `read` reads the configuration anew. Raises `UnsafeToListen`, `CannotListen`, `StoreUnavailable`."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     asyncio.Runner(loop_factory=uvloop.new_event_loop).run(_serve(loaded, read))
 
 
@@ -36,34 +43,42 @@ async def _serve(loaded: Loaded, read: Callable[[], Loaded]) -> None:
     out = Output(sys.stdout.buffer)
     log = configure(out, level=config.logging.level, format=config.logging.format)
     try:
-        await _serve_to(out, log, loaded, read)
+        await _serve_to(out, log, Setting(loaded, read, take_lifeline(os.environ)))
     finally:
         out.close(LAST_LINES)
 
 
-async def _serve_to(
-    out: Output, log: FilteringBoundLogger, loaded: Loaded, read: Callable[[], Loaded]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a serving process starts with."""
+
+    loaded: Loaded
+    read: Callable[[], Loaded]
+    """Reads the configuration anew."""
+    lifeline: NoLifeline
+
+
+async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) -> None:
+    loaded, lifeline = setting.loaded, setting.lifeline
     config = loaded.config
-    async with create_app(loaded, read, log, out) as running:
+    async with create_app(loaded, setting.read, log, out) as running:
         key = await ensure_key(loaded, running)
-        listener = listen(config.server.host, config.server.port)
-        server = http_server(running.app, config.server, new_id, running.refused)
+        listener = listen(config.server.host, config.server.port, lifeline.inherited)
+        server = http_server(running.app, config.server, new_id, running.refused, running.readiness)
         host, port = listener.getsockname()[:2]
         log.info(
             "listening", version=VERSION, host=host, port=port, providers=[p.name for p in loaded.providers]
         )
         for notice in loaded.notices:
             log.info("configuration", notice=notice)
-        url = f"http://{in_url(reachable(host))}:{port}"
-        out.write(greeting(url, running.current.snapshot.router.example(), key, create_command(loaded.files)))
-        server.stop_on_signals(running.readiness)
+        if lifeline.inherited is None or key.startswith(PREFIX):
+            url = f"http://{in_url(reachable(host))}:{port}"
+            example = running.current.snapshot.router.example()
+            out.write(greeting(url, example, key, create_command(loaded.files)))
         running.deployment.followers.append(lambda config: server.configure(config.server))
         _reload_on_hangup(running.reloader)
-        await server.serve(sockets=[listener])
-        # Calls that were cancelled at the end of the drain still have their records to write.
-        if running_calls := server.server_state.tasks:
-            await asyncio.wait(running_calls, timeout=LAST_CALLS)
+        _stop_when_told(server, running.current, lifeline)
+        await server.serve_on(listener, lambda: lifeline.ready(listener))
 
 
 def _reload_on_hangup(reloader: Reloader) -> None:
@@ -77,3 +92,26 @@ def _reload_on_hangup(reloader: Reloader) -> None:
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
+
+
+def _stop_when_told(server: Server, current: Current, lifeline: NoLifeline) -> None:
+    def at_once() -> Stop:
+        return Stop(0.0, 0.0, current.snapshot.config.server.drain)
+
+    def with_notice() -> Stop:
+        settings = current.snapshot.config.server
+        return Stop(settings.drain_notice, settings.drain_notice, settings.drain)
+
+    def followed() -> Stop:
+        # The one that follows this process accepts on the same socket already.
+        return replace(with_notice(), accept=0.0, successor=True)
+
+    def stop(how: Callable[[], Stop]) -> None:
+        server.stop(how())
+
+    loop = asyncio.get_running_loop()
+    ways = {signal.SIGTERM: with_notice, signal.SIGINT: at_once, signal.SIGUSR2: followed}
+    for number, how in ways.items():
+        loop.add_signal_handler(number, stop, how)
+    # Nobody would replace it, and whoever is started instead needs the address.
+    lifeline.on_end(loop, lambda: stop(at_once))

@@ -48,6 +48,8 @@ class Server(Section):
     """Largest request body that is accepted, in bytes or as `32MiB`."""
     drain: Duration = 60.0
     """How long running calls may go on after a stop was asked for."""
+    drain_notice: Duration = 1.0
+    """How long new calls are still taken after a stop was asked for, with answers that say `connection: close`."""
     stream_commit: Wait = 45.0
     """How long a silent provider is waited for before a stream's status is sent with keep-alive comments."""
     allowed_hosts: Listing[Text] = ()

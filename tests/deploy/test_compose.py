@@ -136,11 +136,11 @@ def container_config(source: Path, folder: Path) -> Path:
 
 
 def test_running_calls_have_time_to_end():
+    from app.cli.run import LAST_WORDS
     from app.config.models import Server
-    from app.main import LEDGER_FLUSH
 
     grace = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
-    assert grace >= Server().drain + LEDGER_FLUSH
+    assert grace >= Server().drain_notice + Server().drain + LAST_WORDS
 
 
 def test_grafana_finds_its_data_source_and_its_dashboard():

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from app.cli.run import LAST_WORDS
 from app.config.models import Server
-from app.main import LEDGER_FLUSH
 from tests.deploy.tree import ROOT
 
 Objects = dict[str, Any]
@@ -100,7 +100,7 @@ def test_two_processes_never_share_the_database(objects):
 
 
 def test_running_calls_have_time_to_end(pod):
-    assert pod["terminationGracePeriodSeconds"] >= Server().drain + LEDGER_FLUSH
+    assert pod["terminationGracePeriodSeconds"] >= Server().drain_notice + Server().drain + LAST_WORDS
 
 
 def test_the_image_is_of_this_version(container):

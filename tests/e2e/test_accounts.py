@@ -97,8 +97,7 @@ def test_rows_outlive_a_stop_and_a_kill(tmp_path: Path, secrets: Secrets) -> Non
             assert ids_in_ledger() == sorted(ids), "a call was answered and has no row after the stop"
             gateway.start()
             ids += [gateway.chat("fast").request_id for _ in range(30)]
-            gateway.process.kill()
-            gateway.process.wait()
+            gateway.kill()
             gateway.start()
             gateway.eventually(lambda: len(gateway.rows()) >= len(ids), "the rows of all answered calls")
             assert ids_in_ledger() == sorted(ids)

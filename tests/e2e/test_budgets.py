@@ -257,8 +257,7 @@ def test_budgets_go_on_after_a_restart(tmp_path: Path, secrets: Secrets, ending:
             if ending == signal.SIGKILL:
                 held.post(CHAT, chat_body("up/held", max_tokens=TOKENS), key_of("mine"))
                 slot.wait_request()
-            gateway.process.send_signal(ending)
-            gateway.process.wait(15)
+            gateway.kill() if ending == signal.SIGKILL else gateway.stop()
             gateway.start()
             admitted = 5 if ending == signal.SIGKILL else 6
             assert [ask(gateway, "mine").status for _ in range(admitted)] == [200] * admitted

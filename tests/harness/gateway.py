@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -31,7 +32,7 @@ T = TypeVar("T")
 
 
 class Gateway:
-    """A context manager around `switchgear run`."""
+    """A context manager around `switchgear run`: a process that watches, and one that serves."""
 
     def __init__(
         self,
@@ -82,16 +83,19 @@ class Gateway:
         try:
             self.eventually(self._is_ready, "readiness", within=20.0)
         except BaseException:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             raise
 
     def write_config(self, config: Mapping[str, Any] | str) -> Path:
         """Write the configuration file."""
         file = self.directory / "config.yaml"
-        text = config if isinstance(config, str) else yaml.safe_dump(dict(config), sort_keys=False)
-        file.write_text(text)
+        file.write_text(config if isinstance(config, str) else self._text_of(config))
         return file
+
+    def _text_of(self, config: Mapping[str, Any]) -> str:
+        # A test's gateway has nobody to give notice to.
+        server = {"drain_notice": "0s", **config.get("server", {})}
+        return yaml.safe_dump({**config, "server": server}, sort_keys=False)
 
     def stop(self) -> int:
         """Send SIGTERM, wait for the end, and look for secrets in all that the process has left behind."""
@@ -100,12 +104,32 @@ class Gateway:
         try:
             status = self.process.wait(15)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             raise AssertionError(f"the gateway did not stop on SIGTERM:\n{self.complaints}") from None
         self.assert_no_secrets()
         assert "Traceback (most recent call last)" not in self.output, self.complaints
         return status
+
+    def kill(self) -> None:
+        """End it like a power cut: neither process sees the other one's end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)
+            for pid in self.serving_pids():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.kill()
+        self.process.wait()
+
+    def serving_pids(self) -> list[int]:
+        """Give the processes that serve, the oldest first: one, but for a restart. `process` watches over them."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    @property
+    def serving_pid(self) -> int:
+        """The one process that serves."""
+        (pid,) = self.serving_pids()
+        return pid
 
     def assert_no_secrets(self) -> None:
         """Look at the output and at every file that the process has written beside its configuration."""
@@ -211,12 +235,12 @@ class Gateway:
 
     def resident_bytes(self) -> int:
         """Give the memory that the process holds now."""
-        fields = Path(f"/proc/{self.process.pid}/statm").read_text().split()
+        fields = Path(f"/proc/{self.serving_pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def open_files(self) -> int:
         """Give the number of open file descriptors."""
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        return len(list(Path(f"/proc/{self.serving_pid}/fd").iterdir()))
 
     def eventually(self, look: Callable[[], T], what: str, within: float = PATIENCE) -> T:
         """Look until there is something to see, and give it. Fails at once if the process has ended."""

@@ -80,8 +80,7 @@ def load_until_killed(gateway: Gateway, chance: random.Random, kill: int, toll: 
     for thread in threads:
         thread.start()
     time.sleep(chance.uniform(0.05, 0.6))
-    gateway.process.kill()
-    gateway.process.wait()
+    gateway.kill()
     stop.set()
     for thread in threads:
         thread.join()

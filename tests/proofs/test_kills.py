@@ -71,7 +71,6 @@ def test_a_kill_after_the_store_was_locked(tmp_path: Path, secrets: Secrets) -> 
         assert len(gateway.rows()) == len(ids)
         ids += [gateway.chat("echo/any").request_id for _ in range(20)]
         gateway.eventually(lambda: len(gateway.rows()) == len(ids), "the rows of all calls")
-        gateway.process.kill()
-        gateway.process.wait()
+        gateway.kill()
         gateway.start()
         assert sorted(row["request_id"] for row in gateway.rows()) == sorted(ids)
