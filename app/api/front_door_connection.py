@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from uvicorn.server import ServerState
 
 Refused = Callable[[str, GatewayError], None]
+LAST_LOOK = 0.02
+"""Seconds in which a loop that is behind reads what has come before a connection is closed as idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()  # the next request has begun, and has its own deadline
 
     def shutdown(self) -> None:
-        """Close when idle; else after the answers that are owed."""
+        """Close when idle; else after the answers that are owed. uvicorn's own server stops so."""
+        self.door.farewell.begin(0.0)
         self.leave(0.0)
 
     def leave(self, silence: float) -> None:
@@ -165,8 +168,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._arm(self._head_by)
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection."""
-        self._hang_up(linger=False)
+        """Close an idle connection, unless a request is here already and waits to be read."""
+        self.loop.call_later(LAST_LOOK, self._hang_up_if_idle)
+
+    def _hang_up_if_idle(self) -> None:
+        if not self._begun and not self._reading_body and self._unanswered() is None:
+            self._hang_up(linger=False)
 
     # Deadlines.
 
@@ -208,7 +215,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._begun or self._unanswered() is not None:
             self._refuse(RequestTimeout("The request headers came too slowly."))
         else:
-            self._hang_up(linger=False)
+            self._head_by = NEVER
+            self.timeout_keep_alive_handler()
 
     # The ends.
 

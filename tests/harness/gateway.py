@@ -70,12 +70,11 @@ class Gateway:
     def start(self) -> None:
         """Start the process and wait until it is ready."""
         config = self.write_config(self.config)
-        command = [sys.executable, "-m", "app.cli", "run", "--config", str(config)]
         with self._file("stdout").open("ab") as out, self._file("stderr").open("ab") as err:
             self.process = subprocess.Popen(
-                [*command, "--host", "127.0.0.1", "--port", str(self.port)],
+                [*self.command(config), "--host", "127.0.0.1", "--port", str(self.port)],
                 cwd=self.directory,
-                env=self._environment(),
+                env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -263,7 +262,13 @@ class Gateway:
         finally:
             connection.close()
 
-    def _environment(self) -> dict[str, str]:
+    @staticmethod
+    def command(config: Path) -> list[str]:
+        """Give the command that starts it with a configuration."""
+        return [sys.executable, "-m", "app.cli", "run", "--config", str(config)]
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that it is started with."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **self._env}
 
