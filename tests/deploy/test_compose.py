@@ -140,7 +140,8 @@ def test_running_calls_have_time_to_end():
     from app.config.models import Server
 
     grace = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
-    assert grace >= Server().drain_notice + Server().drain + LAST_WORDS
+    server = Server.model_validate(read("config.yaml")["server"])
+    assert grace >= server.drain_notice + server.drain + LAST_WORDS
 
 
 def test_grafana_finds_its_data_source_and_its_dashboard():

@@ -99,8 +99,9 @@ def test_two_processes_never_share_the_database(objects):
     )
 
 
-def test_running_calls_have_time_to_end(pod):
-    assert pod["terminationGracePeriodSeconds"] >= Server().drain_notice + Server().drain + LAST_WORDS
+def test_running_calls_have_time_to_end(pod, objects):
+    server = Server.model_validate(yaml.safe_load(objects["ConfigMap"]["data"]["config.yaml"])["server"])
+    assert pod["terminationGracePeriodSeconds"] >= server.drain_notice + server.drain + LAST_WORDS
 
 
 def test_the_image_is_of_this_version(container):

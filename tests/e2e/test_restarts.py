@@ -54,15 +54,6 @@ def rest_of(client: Client) -> Streamed:
     return Streamed(client.status, client.headers, list(client.events()))
 
 
-def restart(gateway: Gateway, within: float = 30.0) -> None:
-    """Have a successor take over, and wait until it is alone or the old one has only running calls left."""
-    taken = gateway.output.count("has taken over")
-    gateway.process.send_signal(signal.SIGUSR2)
-    gateway.eventually(
-        lambda: gateway.output.count("has taken over") > taken, "a successor that serves", within
-    )
-
-
 def refuses(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
@@ -91,7 +82,7 @@ def test_case_117_a_restart_cuts_nothing_and_a_stop_says_why_it_does(
             running = begin_stream(gateway, "up/held")
             stream_id = running.headers["x-request-id"]
             with regulars(gateway.port, 2, "regular", chat_body("echo/any"), pause=0.05) as tally:
-                restart(gateway)
+                gateway.restart()
                 new = gateway.serving_pids()[-1]
                 assert new != old
                 assert gateway.send("GET", "/health/ready").status == 200
@@ -120,13 +111,6 @@ def test_case_117_a_restart_cuts_nothing_and_a_stop_says_why_it_does(
             cut.close()
 
 
-def paced_stream(seconds: float) -> Action:
-    """A stream that takes so long, with an event every 100 ms or so."""
-    start, *events = act.golden_stream(STREAM)
-    pause = act.stall(seconds / len(events))
-    return [start, *(step for event in events for step in (event, pause))][:-1]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_case_115_a_stop_under_load(tmp_path: Path, secrets: Secrets) -> None:
@@ -134,7 +118,7 @@ def test_case_115_a_stop_under_load(tmp_path: Path, secrets: Secrets) -> None:
     drain, notice = 4.0, 1.0
     with Upstream() as upstream, ThreadPoolExecutor(50) as pool:
         for number in range(50):
-            upstream.slot(f"s{number}").script(paced_stream(1.0 if number % 2 else 30.0))
+            upstream.slot(f"s{number}").script(act.paced_stream(STREAM, 1.0 if number % 2 else 30.0))
         config = config_of(upstream, drain_notice=f"{notice}s", drain=f"{drain}s")
         with start_gateway(tmp_path / "run", secrets, config) as gateway:
             streams = [begin_stream(gateway, f"up/s{number}") for number in range(50)]
@@ -172,7 +156,7 @@ def test_case_115_a_stop_under_load(tmp_path: Path, secrets: Secrets) -> None:
 @pytest.mark.timeout(180)
 def test_case_117_restarts_under_load_lose_nothing(tmp_path: Path, secrets: Secrets) -> None:
     with Upstream() as upstream:
-        upstream.slot("paced").script(paced_stream(1.5))
+        upstream.slot("paced").script(act.paced_stream(STREAM, 1.5))
         with start_gateway(tmp_path / "run", secrets, config_of(upstream)) as gateway:
             stream = chat_body("up/paced", stream=True)
             with (
@@ -180,7 +164,7 @@ def test_case_117_restarts_under_load_lose_nothing(tmp_path: Path, secrets: Secr
                 regulars(gateway.port, 10, "stream", stream) as streams,
             ):
                 for _ in range(5):
-                    restart(gateway, within=60.0)
+                    gateway.restart(within=60.0)
                     gateway.eventually(
                         lambda: len(gateway.serving_pids()) == 1, "the end of the old process", 30.0
                     )
@@ -254,7 +238,7 @@ def test_a_successor_that_cannot_start_changes_nothing(tmp_path: Path, secrets: 
         write(prot=1)
         fails("server.prot: unknown key")
         write(drain="5s")
-        restart(gateway)
+        gateway.restart()
         gateway.eventually(lambda: gateway.serving_pids() != [old], "the end of the old process")
         assert gateway.chat("echo/any").status == 200
 

@@ -137,6 +137,13 @@ def golden_stream(name: str, ending: Action | None = None, first: int | None = N
     return stream_of(events_of(name)[:first], ending)
 
 
+def paced_stream(name: str, seconds: float) -> Action:
+    """Replay a recorded stream so that it takes so long."""
+    start, *steps = golden_stream(name)
+    pause = stall(seconds / len(steps))
+    return [start, *(each for step in steps[:-1] for each in (step, pause)), steps[-1]]
+
+
 def sliced_stream(name: str, size: int) -> Action:
     """Replay a recorded stream cut into pieces of `size` bytes, wherever that falls."""
     data = golden(name)

@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 KEY = "sk-test-app-0123456789abcdef"
 LIMITED_KEY = "sk-test-limited-0123456789abcdef"
 PATIENCE = 10.0
+TAKEN_OVER = "has taken over from"
 
 T = TypeVar("T")
 
@@ -118,6 +119,12 @@ class Gateway:
                     os.kill(pid, signal.SIGKILL)
             self.process.kill()
         self.process.wait()
+
+    def restart(self, within: float = 30.0) -> None:
+        """Have a successor take over. The old process may have calls to end."""
+        taken = self.output.count(TAKEN_OVER)
+        self.process.send_signal(signal.SIGUSR2)
+        self.eventually(lambda: self.output.count(TAKEN_OVER) > taken, "a successor that serves", within)
 
     def serving_pids(self) -> list[int]:
         """Give the processes that serve, the oldest first: one, but for a restart. `process` watches over them."""
