@@ -6,8 +6,10 @@ What must survive that is in `Lasting`: connections, counters, breakers, what wa
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from structlog.typing import FilteringBoundLogger
 
 from app.api.departure import Cancel, Drain, Policy
 from app.api.snapshot import Snapshot
@@ -15,12 +17,15 @@ from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.models import Config
+from app.gateway.balancing import Balancing
 from app.gateway.breaker_gate import BreakerGate
 from app.gateway.breakers import Breakers
 from app.gateway.client_limits import ClientLimits
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway, Line
 from app.gateway.inflight import InFlight
+from app.gateway.loads import LoadGate, Loads
+from app.gateway.mirror import Copies, Mirroring, way_of_copies
 from app.gateway.notices import Notices
 from app.gateway.pursuit import Patience
 from app.gateway.retry import RetryBudget, attempts_of
@@ -28,11 +33,13 @@ from app.gateway.router import Router
 from app.gateway.rules import BudgetRules, LimitRules
 from app.gateway.spending import ClientBudgets, Prices, ProviderBudgets, Purse
 from app.gateway.target_limits import TargetLimits
+from app.gateway.trail import NO_TRAIL, LoggedTrails
 from app.gateway.upstream import Upstream
 from app.gateway.upstreams import Upstreams
 from app.limits.memory import MemoryLimits
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
+from app.telemetry.record import CallRecord
 from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
 from app.usage.price_book import PriceBook
@@ -48,6 +55,10 @@ class Lasting:
     """What outlives a change of the configuration."""
 
     clock: Clock
+    new_id: Callable[[], str]
+    tell: Callable[[CallRecord], None]
+    """Told the record of each call that has ended."""
+    log: FilteringBoundLogger
     metrics: Metrics
     ledger: Ledger
     breakers: Breakers
@@ -57,6 +68,8 @@ class Lasting:
     price_data: PriceData
     notices: Notices
     upstreams: Upstreams
+    loads: Loads
+    copies: Copies
     retry_budgets: dict[str, RetryBudget] = field(default_factory=dict)
     """By provider."""
 
@@ -65,12 +78,13 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
     """Build the gateway for a configuration. It gives its connections back when it is no longer used."""
     config, clock = loaded.config, lasting.clock
     limit_rules, budget_rules = LimitRules(config), BudgetRules(config)
-    stated = {
-        name: {p: price.stated for p, price in each.prices.items()} for name, each in config.providers.items()
-    }
-    prices = Prices(PriceBook(stated, lasting.price_data), clock)
+    book = PriceBook(
+        {name: each.stated_prices for name, each in config.providers.items()}, lasting.price_data
+    )
+    prices = Prices(book, clock)
     purse = Purse(lasting.budgets, prices, lasting.notices, clock, unknown_price=config.ledger.unknown_price)
-    router = Router(loaded.providers, config.chains)
+    balancing = Balancing(lasting.loads, clock.monotonic, random.random, prices.expected)
+    router = Router(loaded.providers, config.models, balancing.of)
     gateway = Gateway(
         router=router,
         lines=_lines(loaded, lasting),
@@ -83,13 +97,16 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
             BreakerGate(lasting.breakers, clock),
             TargetLimits(limit_rules, lasting.meters, clock),
             ProviderBudgets(budget_rules, purse),
+            LoadGate(lasting.loads, clock),
         ],
         forecasts=lasting.forecasts,
         prices=prices,
         ledger=lasting.ledger,
         max_attempts=lambda model, targets: attempts_of(_max_attempts(config, model), targets),
         random=random.random,
+        trails=LoggedTrails(lasting.log) if config.logging.level == "debug" else NO_TRAIL,
     )
+    gateway = _with_mirrors(gateway, config, lasting)
     return Snapshot(
         config,
         gateway,
@@ -110,6 +127,7 @@ def configured_keys(config: Config) -> list[tuple[Secret, Principal]]:
                 key.expires.timestamp() if key.expires else None,
                 key.plan,
                 key.priority,
+                regions=key.regions,
                 metadata=dict(key.metadata),
             ),
         )
@@ -117,6 +135,22 @@ def configured_keys(config: Config) -> list[tuple[Secret, Principal]]:
     ]
     master = config.auth.master_key
     return [*keys, (master, Principal(MASTER, is_master=True))] if master else keys
+
+
+def _with_mirrors(gateway: Gateway, config: Config, lasting: Lasting) -> Gateway:
+    mirrors = {name: each.mirror for name, each in config.models.items() if each.mirror}
+    if not mirrors:
+        return gateway
+    mirroring = Mirroring(
+        mirrors=mirrors,
+        gateway=way_of_copies(gateway),
+        copies=lasting.copies,
+        clock=lasting.clock,
+        new_id=lasting.new_id,
+        on_finish=lasting.tell,
+        random=random.random,
+    )
+    return replace(gateway, guards=[*gateway.guards, mirroring])
 
 
 def _lines(loaded: Loaded, lasting: Lasting) -> Mapping[str, Line]:

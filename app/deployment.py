@@ -6,8 +6,6 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from structlog.typing import FilteringBoundLogger
-
 from app.api.addresses import is_loopback
 from app.api.snapshot import Current
 from app.assembly import Lasting, assemble, configured_keys
@@ -15,6 +13,7 @@ from app.auth.keyring import KeyRing
 from app.config.accounting import Notifications
 from app.config.loader import Loaded
 from app.config.models import Config
+from app.gateway.balancing import watched
 from app.gateway.notices import Webhook
 from app.gateway.rules import BudgetRules
 from app.gateway.transports import http_transport
@@ -35,7 +34,6 @@ class Deployment:
     spending: SpendStore
     webhook: Webhook
     tls: ssl.SSLContext
-    log: FilteringBoundLogger
     followers: list[Callable[[Config], None]] = field(default_factory=list)
     """Told each configuration that has taken the place of another."""
 
@@ -46,11 +44,12 @@ class Deployment:
             raise UnsafeConfiguration(f"It has no key, and anyone who reaches {self.host} could call.")
         callers = [*(principal for _, principal in configured), *self.keys.principals()]
         rules, now = BudgetRules(config), self.lasting.clock.wall()
-        await seed(self.lasting.budgets, rules.known(callers), self.spending, now, self.log)
+        await seed(self.lasting.budgets, rules.known(callers), self.spending, now, self.lasting.log)
         before = self.current.snapshot.config
         snapshot = assemble(loaded, self.lasting)
         # From here on nothing waits until all of it has changed.
         self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})
+        self.lasting.loads.configure(watched(config.models.values()))
         self.keys.configure(configured)
         self.current.swap(snapshot)
         for follow in self.followers:

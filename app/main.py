@@ -28,9 +28,12 @@ from app.config.models import Config
 from app.config.secret_files import CHECK_EVERY
 from app.deployment import Deployment, direct
 from app.errors import GatewayError
+from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
 from app.gateway.echo import EchoTransport
 from app.gateway.forecast import Forecasts
+from app.gateway.loads import Loads
+from app.gateway.mirror import Copies
 from app.gateway.notices import Notices, Webhook
 from app.gateway.rules import BudgetRules
 from app.gateway.transports import http_transport
@@ -130,10 +133,22 @@ async def create_app(
         _run_beside(asyncio.to_thread(price_data.load), "prices", closing)
         breakers = Breakers({each.name: each.breaker for each in loaded.providers}, random.random)
         metrics.watch_breakers(lambda: breakers.standings(clock.monotonic()))
+        loads = Loads()
+        loads.configure(watched(config.models.values()))
+        copies = Copies(metrics.count_dropped_copy, log)
+        closing.push_async_callback(copies.close)
         budgets, meters = BudgetBook(), MemoryLimits()
         metrics.watch_held(limits=lambda: meters.held, budgets=lambda: budgets.held)
+
+        def tell(record: CallRecord) -> None:
+            lines.write(record)
+            metrics.observe(record)
+
         lasting = Lasting(
             clock=clock,
+            new_id=new_id,
+            tell=tell,
+            log=log,
             metrics=metrics,
             ledger=Ledger(spool, writer.wake),
             breakers=breakers,
@@ -143,6 +158,8 @@ async def create_app(
             price_data=price_data,
             notices=Notices(log, metrics, webhook, clock.wall),
             upstreams=upstreams,
+            loads=loads,
+            copies=copies,
         )
         await writer.catch_up(CATCH_UP)
         spending = SpendStore(database)
@@ -159,7 +176,6 @@ async def create_app(
             spending=spending,
             webhook=webhook,
             tls=tls,
-            log=log,
         )
         deployment.followers.append(lambda config: lines.take_level(config.logging.level))
         deployment.followers.append(lambda config: _configure_log(out, config))
@@ -170,11 +186,6 @@ async def create_app(
             closing,
         )
         readiness = Readiness()
-
-        def tell(record: CallRecord) -> None:
-            lines.write(record)
-            metrics.observe(record)
-
         rooms = CallRooms(current=current, keys=keys, clock=clock, new_id=new_id, on_finish=tell)
         pages = PageRooms(
             current=current,

@@ -61,6 +61,8 @@ class Call:
     """Fills `id` of an answer whose provider gives none. Without a prefix."""
     created: int = 0
     """Unix seconds. Fills `created` of an answer whose provider gives none."""
+    session: str = ""
+    """What the client calls the conversation that this is a part of. It is never sent on."""
 
     @property
     def stream(self) -> bool:

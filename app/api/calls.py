@@ -15,6 +15,7 @@ from app.api.departure import Departure
 from app.api.json_body import parse_object
 from app.api.keepalive import KeepAlive
 from app.api.request_checks import check_request
+from app.api.session import read_session
 from app.api.snapshot import Current, Snapshot
 from app.api.tags import read_tags
 from app.auth.keyring import KeyRing
@@ -83,10 +84,11 @@ class CallEndpoint:
         server = snapshot.config.server
         principal = self.rooms.keys.authenticate(headers)
         log.key, log.plan, log.tags = principal.name, principal.plan, read_tags(headers)
+        session = read_session(headers)
         check_media(headers, server.max_body)
         body = await read_body(receive, server.max_body)
         log.received = self.rooms.clock.monotonic()
-        call = await self._parse(body, log.id)
+        call = await self._parse(body, log.id, session)
         deadline = asyncio.get_running_loop().time() + read_timeout(headers)
         kept_alive = KeepAlive(client, server.stream_commit) if call.stream else nullcontext()
         async with Departure(receive, client, snapshot.on_departure, lambda: log.attempts > 0):
@@ -105,11 +107,11 @@ class CallEndpoint:
             started=self.rooms.clock.monotonic(),
         )
 
-    async def _parse(self, body: bytes, id: str) -> Call:
+    async def _parse(self, body: bytes, id: str, session: str) -> Call:
         # A large body takes long enough to parse to hold up every other call.
         parsed = parse_object(body) if len(body) <= LARGE else await asyncio.to_thread(parse_object, body)
         check_request(self.operation, parsed)
-        return Call(self.operation, parsed["model"], parsed, id, int(self.rooms.clock.wall()))
+        return Call(self.operation, parsed["model"], parsed, id, int(self.rooms.clock.wall()), session)
 
 
 def call_endpoints(rooms: CallRooms) -> dict[str, CallEndpoint]:

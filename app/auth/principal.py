@@ -21,6 +21,8 @@ class Principal:
     """`low`, `normal` or `high`: who goes first where calls wait."""
     is_master: bool = False
     """Whether it may administer the gateway."""
+    regions: tuple[str, ...] = ()
+    """Regions of providers that its calls may go to; empty means all."""
     metadata: dict[str, str] = field(default_factory=dict)
 
     def may_use(self, model: str) -> bool:

@@ -26,7 +26,7 @@ _FORMS: Mapping[str, Callable[[Sequence[TargetFigures]], str]] = {
 
 def models(loaded: Loaded, *, as_json: bool) -> None:
     """List public models, then those that the configuration names of each provider."""
-    listed = Router(loaded.providers, loaded.config.chains).names(Principal("everyone"))
+    listed = Router(loaded.providers, loaded.config.models).names(Principal("everyone"))
     if as_json:
         print_json([{"id": name, "owned_by": owner} for name, owner in listed])
     else:

@@ -45,6 +45,7 @@ class ActiveProvider:
     operations: frozenset[Operation]
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         operations=candidate.operations,
         breaker=settings.breaker,
         retry=settings.retry,
+        region=settings.region,
     )
 
 

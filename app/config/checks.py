@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
+from itertools import zip_longest
 
 from app.config import chains, credentials, urls
 from app.config.models import Config
@@ -18,9 +19,10 @@ def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Prob
     providers = (*keys_of(child(tree, "providers")), *catalog)
     names = keys_of(child(tree, "models"))
     findings = (
-        *_in_the_form_written(chains.findings(config.chains, names, providers), tree),
+        *_in_the_form_written(chains.findings(config.models, names, providers), tree),
         *credentials.findings(config),
         *_unknown_plans(config, keys_of(child(tree, "plans"))),
+        *_unknown_regions(config),
         *_webhook(config),
         *_empty_keys(config, catalog),
     )
@@ -29,10 +31,13 @@ def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Prob
 
 
 def _in_the_form_written(findings: Iterator[chains.Finding], tree: Node) -> Iterator[chains.Finding]:
-    """Lead to a target through `targets` where the model is written as a mapping."""
+    """Leave out of a path the setting whose list stands in place of its whole mapping."""
     for path, message, hint in findings:
-        form: Path = ("targets",) if keys_of(nearest(tree, path[:2])) else ()
-        yield (*path[:2], *(form if path[2:] else ()), *path[2:]), message, hint
+        written: Path = ()
+        for part, following in zip_longest(path, path[1:]):
+            is_short = isinstance(following, int) and not keys_of(nearest(tree, written))
+            written = written if is_short else (*written, part)
+        yield written, message, hint
 
 
 def _unknown_plans(config: Config, plans: Collection[str]) -> Iterator[credentials.Finding]:
@@ -40,6 +45,16 @@ def _unknown_plans(config: Config, plans: Collection[str]) -> Iterator[credentia
         if key.plan is not None and key.plan not in plans:
             hint = did_you_mean(key.plan, plans) or "name it under `plans`"
             yield ("auth", "keys", index, "plan"), f"there is no plan `{key.plan}`", hint
+
+
+def _unknown_regions(config: Config) -> Iterator[credentials.Finding]:
+    known = {each.region for each in config.providers.values() if each.region}
+    for index, key in enumerate(config.auth.keys):
+        for position, region in enumerate(key.regions):
+            if region not in known:
+                hint = did_you_mean(region, known) or "set the `region` of a provider to it"
+                path = ("auth", "keys", index, "regions", position)
+                yield path, f"no provider is in the region `{region}`", hint
 
 
 def _webhook(config: Config) -> Iterator[credentials.Finding]:
@@ -61,8 +76,9 @@ def _empty_keys(config: Config, catalog: Collection[str]) -> Iterator[credential
 
 def skipped_targets(config: Config, on: Collection[str]) -> Iterator[str]:
     """Tell of targets that no call will reach because their provider is off."""
-    for name, chain in config.chains.items():
-        for target in chain:
+    for name, settings in config.models.items():
+        fallbacks = (each for chain in settings.fallback.chains.values() for each in chain)
+        for target in dict.fromkeys((*settings.names, *fallbacks)):
             provider = target.partition("/")[0]
             if "/" in target and provider not in on:
                 yield f"models.{name}: {target} is skipped, since {provider} is off"

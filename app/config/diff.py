@@ -72,7 +72,7 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
         yield from value.items()
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
-            if isinstance(item, Section):
+            if isinstance(item, Section) and not item.inline:
                 yield getattr(item, "name", str(index)), item
 
 

@@ -82,6 +82,8 @@ class Key(Section):
     """How much the key may spend: as under `plans`."""
     priority: Literal["low", "normal", "high"] = "normal"
     """Who goes first where calls wait."""
+    regions: Listing[Text] = ()
+    """Regions of providers that the key's calls may go to, such as `eu`; an empty list means all."""
     metadata: Table[Word] = EMPTY
     """Texts of your own to keep with the key."""
 
@@ -150,7 +152,7 @@ def _fits_nobody(budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
 class ProviderSettings(Section):
     """A provider: one of the catalogue, or anything that speaks one of the dialects."""
 
-    later = frozenset({"pool", "region"})
+    later = frozenset({"pool"})
 
     keys: Annotated[Listing[Credential], AfterValidator(_one_credential)] = ()
     """The provider's key, as a list of one. Without it, the vendor's own variable is used, such as OPENAI_API_KEY."""
@@ -166,6 +168,8 @@ class ProviderSettings(Section):
     """How often a call that failed is sent to it again."""
     allow_private: Maybe[Flag] = None
     """Whether the address may be a private one. Default: the catalogue's, else false."""
+    region: Maybe[Text] = None
+    """Where the provider works, in a word of your own: what `regions` of keys is compared with."""
     exact: Maybe[Flag] = None
     """Whether it speaks clean OpenAI, so that its bytes pass through. Default: the catalogue's, else false."""
     rename: Table[Text] = EMPTY
@@ -182,6 +186,11 @@ class ProviderSettings(Section):
     """How much may be spent there: as under `plans`."""
     prices: Annotated[Table[Price], AfterValidator(told_apart)] = EMPTY
     """What its models cost, by pattern of the model's name; else the published prices count."""
+
+    @property
+    def stated_prices(self) -> Mapping[str, Mapping[str, str]]:
+        """Give what is said of prices, by pattern."""
+        return {pattern: price.stated for pattern, price in self.prices.items()}
 
 
 def _name_of(kind: str) -> AfterValidator:
@@ -257,4 +266,4 @@ class Config(Section):
     @property
     def chains(self) -> Mapping[str, tuple[str, ...]]:
         """Give the targets of each public model."""
-        return {name: model.targets for name, model in self.models.items()}
+        return {name: model.names for name, model in self.models.items()}

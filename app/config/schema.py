@@ -7,7 +7,12 @@ from providers.types import Json, JsonObject
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-_SHORT_FORMS = {"Credential": "key", "ModelSettings": "targets"}
+_SHORT_FORMS = {
+    "Credential": "key",
+    "ModelSettings": "targets",
+    "WeightedTarget": "target",
+    "Fallback": "default",
+}
 """Sections in whose place one of their settings may stand."""
 _ALONE = ({"$ref": "#/$defs/Budget"},)
 """What may stand in place of a list of it."""
@@ -48,5 +53,6 @@ def _may_be_empty(setting: JsonObject) -> bool:
 
 def _alone(setting: JsonObject) -> JsonObject:
     """Give the setting as it is written in place of its section."""
-    forms = [form for form in setting["anyOf"] if form != {"type": "null"}]
+    alternatives = setting.get("anyOf", [{key: setting[key] for key in setting if key != "title"}])
+    forms = [form for form in alternatives if form != {"type": "null"}]
     return {"anyOf": forms, "description": setting["description"]}

@@ -22,6 +22,8 @@ class Section(BaseModel):
     """Keys that the design names and this version does not have: refused as such, never ignored."""
     alone: ClassVar[bool] = False
     """Whether one may be written where a list of them is meant."""
+    inline: ClassVar[bool] = False
+    """Whether it reads as one text, as its `str` gives it."""
     short: ClassVar[str] = ""
     """The setting whose list may be written in place of the whole mapping, if there is one."""
 

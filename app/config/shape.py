@@ -59,8 +59,8 @@ def below(shape: Shape, part: str | int) -> Shape | None:
     """Give what is allowed one step down, or nothing if there is no such step."""
     if is_section(shape):
         if isinstance(part, int):
-            # One of several that may also be written alone.
-            return shape if shape.alone else None
+            # One of several that may also be written alone, or an item of the list in place of the mapping.
+            return shape if shape.alone else below(below(shape, shape.short), part)
         field = shape.model_fields.get(part)
         return None if field is None else core(field.annotation)
     if is_table(shape):

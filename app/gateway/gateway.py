@@ -17,14 +17,17 @@ from app.config.models import Timeouts
 from app.errors import Deadline, GatewayError, from_upstream
 from app.gateway.account import said_bytes
 from app.gateway.attempt import Attempt, Batches
+from app.gateway.balance import Ask
 from app.gateway.client import Client, Headers
 from app.gateway.forecast import Forecasts
 from app.gateway.guard import Gate, Guard, Ticket
 from app.gateway.pursuit import Patience, Pursuit, Ways
 from app.gateway.record import CallLog
+from app.gateway.route import Route
 from app.gateway.router import Router
 from app.gateway.settlement import Settlement
 from app.gateway.spending import Prices
+from app.gateway.trail import NO_TRAIL, Trail, Trails
 from app.gateway.upstream import Upstream
 from app.gateway.verdicts import verdict_of
 from app.store.money import dollars
@@ -69,6 +72,7 @@ class Gateway:
     """Tries that a call may take in all, by its model and how many targets there are."""
     random: Callable[[], float]
     """From 0 up to 1."""
+    trails: Trails = NO_TRAIL
 
     async def serve(
         self, call: Call, principal: Principal, client: Client, log: CallLog, deadline: float = math.inf
@@ -112,10 +116,22 @@ class Gateway:
         self, call: Call, principal: Principal, client: Client, settlement: Settlement, deadline: float
     ) -> None:
         log = settlement.log
-        plan = self.router.plan(call.model, call.operation, principal)
+        forecast = self.forecasts.of(call, principal.name)
+        ask = Ask(call, principal.name, forecast, self.trails.reasons())
+        plan = self.router.plan(call.model, call.operation, principal, ask)
         log.first_target = plan.targets[0].name
-        ticket = Ticket(log.request_id, call, principal, plan, self.forecasts.of(call, principal.name))
-        await settlement.admit(ticket)
+        trail = self.trails.begin(log.request_id, call.model, plan)
+        try:
+            ticket = Ticket(log.request_id, call, principal, plan, forecast)
+            await settlement.admit(ticket)
+            await self._pursue(ticket, client, settlement, deadline, trail)
+        finally:
+            trail.close()
+
+    async def _pursue(
+        self, ticket: Ticket, client: Client, settlement: Settlement, deadline: float, trail: Trail
+    ) -> None:
+        log, plan = settlement.log, ticket.plan
         ways = Ways(
             patience=lambda provider: self.lines[provider].patience,
             begin=lambda target: settlement.begin_attempt(
@@ -124,14 +140,15 @@ class Gateway:
             attempt=lambda target: self._try(target, ticket, client, settlement),
             billed=lambda: log.last_billed,
             random=self.random,
-            max_attempts=self.max_attempts(call.model, len(plan.targets)),
+            max_attempts=self.max_attempts(ticket.call.model, len(plan.every)),
+            trail=trail,
         )
-        await Pursuit(ways, ticket, client, deadline).run()
+        await Pursuit(ways, ticket, client, deadline, Route(plan)).run()
 
     async def _try(self, target: Target, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         log = settlement.log
         try:
-            attempt = self._attempt(target, ticket.call, log)
+            attempt = self._attempt(target, ticket, log)
             if ticket.call.stream:
                 await self._stream(attempt, ticket, client, settlement)
             else:
@@ -150,11 +167,12 @@ class Gateway:
             # After any other error, a fault of ours: what the attempt holds must not stay held.
             log.end_attempt("internal_error", None, billed=True, complete=False)
 
-    def _attempt(self, target: Target, call: Call, log: CallLog) -> Attempt:
-        line = self.lines[target.provider]
+    def _attempt(self, target: Target, ticket: Ticket, log: CallLog) -> Attempt:
+        call, line = ticket.call, self.lines[target.provider]
+        timeouts = ticket.plan.timeouts.get(target.provider, line.timeouts)
         adapter = adapter_for(target.dialect, call.operation)
         assert adapter is not None, "the plan holds only targets that serve the operation"
-        return Attempt(call, target, adapter, line.upstream, line.timeouts, log.clock.wall)
+        return Attempt(call, target, adapter, line.upstream, timeouts, log.clock.wall)
 
     async def _reply(self, attempt: Attempt, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         reply = await attempt.reply()

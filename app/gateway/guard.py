@@ -12,7 +12,7 @@ from typing import Protocol
 
 from app.auth.principal import Principal
 from app.gateway.forecast import Forecast
-from app.gateway.router import Plan
+from app.gateway.plan import Plan
 from app.gateway.verdicts import NOTHING, Verdict
 from app.telemetry.record import CallRecord, Charge
 from app.usage.rates import Rates
@@ -65,6 +65,10 @@ class Spent:
     cost_nano: int | None
     verdict: Verdict = NOTHING
     """What its end says about the target."""
+    seconds: float = 0.0
+    """From its start to its end."""
+    until_answer: float | None = None
+    """Seconds from its start to the first event, or to the whole answer; None where neither came."""
 
 
 class Passage(Protocol):

@@ -1,4 +1,4 @@
-"""One call's way through the targets of its plan: which is tried, how often, and when it ends."""
+"""One call's way to an answer: its route gives the targets, and each is tried until it has answered or failed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from app.errors import GatewayError
 from app.gateway.client import Client
 from app.gateway.guard import Ticket
 from app.gateway.retry import GiveUp, NextTarget, Progress, RetryBudget, Step, next_step
+from app.gateway.route import Failure, Route
+from app.gateway.trail import Trail
 from providers.errors import UpstreamError
 from providers.types import Target
 
@@ -38,6 +40,7 @@ class Ways:
     """Whether the attempt that has just failed may be billed."""
     random: Callable[[], float]
     max_attempts: int
+    trail: Trail
 
 
 @dataclass(slots=True)
@@ -49,24 +52,28 @@ class Pursuit:
     client: Client
     deadline: float
     """Loop time; infinite without one."""
+    route: Route
     tries: int = 0
     failure: UpstreamError | None = None
     closed: list[GatewayError] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Try the targets in order. Raises the last `UpstreamError`, or why no target could be tried."""
-        *others, last = self.ticket.plan.targets
-        for target in others:
-            if await self._answers(target, has_next=True):
+        """Try target after target. Raises the last `UpstreamError`, or why no target could be tried."""
+        target = self.route.next()
+        while target is not None:
+            failure = await self._failure_at(target)
+            if failure is None:
+                self.ways.trail.answered(target)
                 return
-        if not await self._answers(last, has_next=False):
-            raise self.failure or min(self.closed, key=_wait)
+            target = self.route.next(failure)
+        raise self.failure or min(self.closed, key=_wait)
 
-    async def _answers(self, target: Target, *, has_next: bool) -> bool:
-        """Try one target until it answers. False: on to the next one. Raises `UpstreamError` to end it all."""
+    async def _failure_at(self, target: Target) -> Failure | None:
+        """Try one target until it answers: None, or why another is to be tried. Raises `UpstreamError` to end it all."""
         patience = self.ways.patience(target.provider)
         tries_here = 0
-        while self._begins(target):
+        failed: Failure | None = None
+        while (closed := self._begin(target)) is None:
             if not tries_here:
                 patience.budget.earn()
             tries_here += 1
@@ -74,19 +81,21 @@ class Pursuit:
             try:
                 await self.ways.attempt(target)
             except UpstreamError as error:
-                self.failure = error
-                step = self._after(error, patience, tries_here, has_next=has_next)
+                failed = self.failure = error
+                step = self._after(error, patience, tries_here)
+                self.ways.trail.failed(target, error, step)
             else:
-                return True
+                return None
             if isinstance(step, GiveUp):
                 raise self.failure
             if isinstance(step, NextTarget):
-                return False
+                return failed
             patience.budget.spend()
             await asyncio.sleep(step.seconds)
-        return False
+        return failed or closed
 
-    def _begins(self, target: Target) -> bool:
+    def _begin(self, target: Target) -> GatewayError | None:
+        """Pass the gates of a target, or say what keeps the attempt out."""
         if self.client.left:
             # A call that is drained is read to its end; none is begun for nobody.
             raise asyncio.CancelledError
@@ -94,10 +103,11 @@ class Pursuit:
             self.ways.begin(target)
         except GatewayError as error:
             self.closed.append(error)
-            return False
-        return True
+            self.ways.trail.skipped(target, error)
+            return error
+        return None
 
-    def _after(self, error: UpstreamError, patience: Patience, tries_here: int, *, has_next: bool) -> Step:
+    def _after(self, error: UpstreamError, patience: Patience, tries_here: int) -> Step:
         if self.client.has_content:
             return GiveUp()
         progress = Progress(
@@ -105,7 +115,7 @@ class Pursuit:
             tries_of_call=self.tries,
             max_attempts=self.ways.max_attempts,
             time_left=self.deadline - asyncio.get_running_loop().time(),
-            has_next=has_next,
+            has_next=self.route.leads_on(error),
         )
         # A strict budget has reserved one billed try for each target.
         reserved = not (self.ticket.strict and self.ways.billed())

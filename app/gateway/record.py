@@ -92,6 +92,7 @@ class CallLog:
         if running is None or passages is None or self.call is None:
             return
         seconds = self.clock.monotonic() - running.started
+        until_answer = None if self.answered is None else self.answered - running.started
         self.waited += seconds
         if billed:
             # One that is not takes nothing away from what an earlier one is billed for.
@@ -100,7 +101,7 @@ class CallLog:
         usage = self.usage if billed else None
         cost = running.cost(usage) if usage else 0
         self.cost_nano = None if self.cost_nano is None or cost is None else self.cost_nano + cost
-        self.charges += passages.settle(Spent(usage, cost, verdict))
+        self.charges += passages.settle(Spent(usage, cost, verdict, seconds, until_answer))
         self.tries.append(
             AttemptRecord(
                 provider=running.target.provider,
@@ -109,7 +110,7 @@ class CallLog:
                 status=status,
                 duration_ms=_ms(seconds),
                 started_ms=_ms(running.started - self.started),
-                ttft_ms=_ms(self.answered - running.started) if self.answered is not None else None,
+                ttft_ms=None if until_answer is None else _ms(until_answer),
                 input_tokens=usage.input_tokens if usage else None,
                 output_tokens=usage.output_tokens if usage else None,
                 cost_nano=cost,

@@ -55,7 +55,7 @@ class Progress:
     time_left: float
     """Seconds until the call's deadline; infinite without one."""
     has_next: bool
-    """Whether the plan has another target."""
+    """Whether another target may be tried after this failure."""
 
 
 class RetryBudget:
@@ -97,7 +97,7 @@ def next_step(
     """Decide what follows a failure. `random` gives numbers from 0 up to 1; `affordable`: the budget allows a retry."""
     if progress.tries_of_call >= progress.max_attempts or progress.time_left <= 0:
         return GiveUp()
-    move_on = error.try_next and progress.has_next
+    move_on = progress.has_next
     if error.retry_same and affordable and progress.tries_of_target < settings.attempts:
         asked = error.retry_after or 0.0
         wait = asked + random() * _bound(settings, progress.tries_of_target)

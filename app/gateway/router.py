@@ -1,73 +1,89 @@
-"""Model name → plan: which targets, in which order. Pure.
+"""Model name → plan: which targets, in which order, and which fallbacks. Pure, but for what balancers know.
 
 The rules, in order:
 
 1. `provider/model` (split at the first `/`) names its target, where such a provider is on.
-2. A bare name that stands under `models` is that chain.
+2. A bare name that stands under `models` is that public model.
 3. Else it goes to the provider, if only one is on,
 4. else to the first provider, in the order of the file, whose patterns or model list claim it.
 
-A key that is limited to models may use a chain it is given by name with all the targets that the
-chain itself names. A chain inside that chain is another model, and needs its own permission.
+A key that is limited to models may use a public model it is given by name with all the targets and
+fallbacks that the model itself names. A public model inside that one is another model, and needs
+its own permission; it brings its targets, in its own balance, and not its fallbacks. A key that is
+limited to regions uses no target of another one, whichever way it comes to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
+from app.config.public_models import ModelSettings
 from app.errors import BadRequest, NotFound, PermissionDenied
-from providers.types import Operation, Target
+from app.gateway.balance import Ask, Option
+from app.gateway.plan import NONE, Plan
+from app.gateway.public_model import MakesBalancer, PublicModel, in_order, public_model
+from providers.types import Call, Operation, Target
 
 _WILD = frozenset("*?[")
+_REGION = "is in no region that this key may use"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The targets of one call, in the order in which they are tried."""
+@dataclass(slots=True)
+class _Asking:
+    """Who asks for what, and what was left out."""
 
-    targets: tuple[Target, ...]
-    rule: str
-    """Which rule chose them, for people."""
-    skipped: tuple[str, ...] = ()
-    """Targets that were left out, each with the reason."""
+    operation: Operation
+    principal: Principal
+    ask: Ask
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 class Router:
     """Knows the providers that are on and the public models."""
 
-    def __init__(self, providers: Sequence[ActiveProvider], models: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        providers: Sequence[ActiveProvider],
+        models: Mapping[str, ModelSettings],
+        balancer_of: MakesBalancer = in_order,
+    ) -> None:
         self._providers = {provider.name: provider for provider in providers}
-        self._models = models
+        self._models = {
+            name: public_model(settings, self._providers, balancer_of) for name, settings in models.items()
+        }
+        configured = (name for model in self._models.values() for name in model.every if "/" in name)
+        self._targets = {name: self._made(name) for name in configured if self._provider_of(name)}
 
-    def plan(self, model: str, operation: Operation, principal: Principal) -> Plan:
-        """Plan a call. Raises `NotFound`, `PermissionDenied`, or `BadRequest` for an unserved operation."""
-        names, rule = self._resolve(model, principal)
-        if not principal.may_use(model) and (model in self._models or not principal.may_use(names[0])):
+    def plan(self, model: str, operation: Operation, principal: Principal, ask: Ask | None = None) -> Plan:
+        """Plan a call. Raises `NotFound`, `PermissionDenied`, or `BadRequest` for an unserved operation.
+
+        `ask` is what the balancers may look at. Without it, they get a typical call.
+        """
+        found, rule = self._resolve(model, principal)
+        if not principal.may_use(model) and (
+            model in self._models or not principal.may_use(found.entries[0][0])
+        ):
             raise PermissionDenied(f"This key may not use the model `{model}`.", param="model")
-        found = [
-            (name, reason or self._unserved(name, operation))
-            for name, reason in self._flatten(names, principal)
-        ]
-        skipped = tuple(f"{name}: {reason}" for name, reason in found if reason)
-        if len(skipped) == len(found):
-            raise BadRequest(
-                f"No provider behind `{model}` can take this: {'; '.join(skipped)}.",
-                code="unsupported_operation",
-                param="model",
-            )
-        targets = (name.split("/", 1) for name, reason in found if not reason)
-        return Plan(tuple(_target(self._providers[name], rest) for name, rest in targets), rule, skipped)
+        asking = _Asking(operation, principal, ask or Ask(Call(operation, model, {}), principal.name))
+        targets = self._ordered(found, asking)
+        fallbacks = {cause: self._chain(names, asking) for cause, names in found.fallback.items()}
+        if not targets:
+            targets = fallbacks.pop("default", ())
+        skipped = tuple(f"{name}: {reason}" for name, reason in asking.skipped.items())
+        if not targets:
+            raise _nobody(model, asking)
+        return Plan(targets, rule, skipped, fallbacks, found.timeouts, asking.ask.reasons or NONE)
 
     def names(self, principal: Principal) -> list[tuple[str, str]]:
         """List the models that can be named without guessing: (name, owner), public ones first."""
         listed: dict[str, str] = dict.fromkeys(self._models, "switchgear")
-        for chain in self._models.values():
-            owned = ((name, name.partition("/")[0]) for name in chain if "/" in name)
+        for model in self._models.values():
+            owned = ((name, name.partition("/")[0]) for name, _ in model.entries if "/" in name)
             listed.update({name: owner for name, owner in owned if owner in self._providers})
         for provider in self._providers.values():
             for pattern in provider.patterns:
@@ -87,46 +103,67 @@ class Router:
         plan = self.plan(model, Operation.CHAT, principal)
         return "switchgear" if model in self._models else plan.targets[0].provider
 
-    def _unserved(self, name: str, operation: Operation) -> str:
-        """Say why a target cannot be used, or nothing."""
-        provider = self._providers.get(name.partition("/")[0])
-        if provider is None:
-            return "its provider is off"
-        return "" if operation in provider.operations else f"does not serve {operation}"
-
-    def _resolve(self, model: str, principal: Principal) -> tuple[Sequence[str], str]:
+    def _resolve(self, model: str, principal: Principal) -> tuple[PublicModel, str]:
         provider, slash, rest = model.partition("/")
         if slash and rest and provider in self._providers:
-            return [model], f"`{provider}` is a provider, so the name is `provider/model`"
+            return _alone(model), f"`{provider}` is a provider, so the name is `provider/model`"
         if model in self._models:
             return self._models[model], f"`{model}` stands under `models`"
         if len(self._providers) == 1:
             (only,) = self._providers
-            return [f"{only}/{model}"], f"`{only}` is the only provider"
+            return _alone(f"{only}/{model}"), f"`{only}` is the only provider"
         for candidate in self._providers.values():
             if pattern := _claiming(candidate, model):
-                return [f"{candidate.name}/{model}"], f"`{candidate.name}` claims `{pattern}`"
+                return _alone(f"{candidate.name}/{model}"), f"`{candidate.name}` claims `{pattern}`"
         raise NotFound(
             f"The model `{model}` does not exist here.{self._nearest(model, principal)}",
             code="model_not_found",
             param="model",
         )
 
-    def _flatten(self, names: Sequence[str], principal: Principal) -> Iterator[tuple[str, str]]:
-        """Give each `provider/model` once, or a chain's name with the reason why it is left out."""
-        seen: set[str] = set()
-        for name in names:
-            if name in self._models:
-                if principal.may_use(name):
-                    inner = self._flatten(self._models[name], principal)
-                else:
-                    inner = iter([(name, "this key may not use it")])
-            else:
-                inner = iter([(name, "")])
-            for found, reason in inner:
-                if found not in seen:
-                    seen.add(found)
-                    yield found, reason
+    def _chain(self, names: Sequence[str], asking: _Asking) -> tuple[Target, ...]:
+        return self._ordered(PublicModel(tuple((name, 1) for name in names)), asking)
+
+    def _ordered(self, model: PublicModel, asking: _Asking) -> tuple[Target, ...]:
+        """Give the targets that may be used, each once, in the order of the model's balance."""
+        inside = ((name, weight, self._inside(name, asking)) for name, weight in model.entries)
+        options: Sequence[Option] = [Option(*each) for each in inside if each[2]]
+        if len(options) > 1:
+            options = model.balancer.order(options, asking.ask)
+        if asking.ask.reasons is not None:
+            _explain(model, options, asking.ask, asking.ask.reasons)
+        if len(options) == 1:
+            return options[0].targets
+        return tuple({target.name: target for option in options for target in option.targets}.values())
+
+    def _inside(self, name: str, asking: _Asking) -> tuple[Target, ...]:
+        """Give what stands behind a name; nothing where it may not or cannot be used, which is noted."""
+        if (model := self._models.get(name)) is not None:
+            if asking.principal.may_use(name):
+                return self._ordered(model, asking)
+            asking.skipped[name] = "this key may not use it"
+        elif reason := self._unfit(name, asking):
+            asking.skipped[name] = reason
+        else:
+            return (self._targets.get(name) or self._made(name),)
+        return ()
+
+    def _unfit(self, name: str, asking: _Asking) -> str:
+        """Say why a target cannot be used, or nothing."""
+        provider = self._provider_of(name)
+        if provider is None:
+            return "its provider is off"
+        if asking.operation not in provider.operations:
+            return f"does not serve {asking.operation}"
+        regions = asking.principal.regions
+        return _REGION if regions and provider.region not in regions else ""
+
+    def _provider_of(self, name: str) -> ActiveProvider | None:
+        return self._providers.get(name.partition("/")[0])
+
+    def _made(self, name: str) -> Target:
+        provider, _, model = name.partition("/")
+        return _target(self._providers[provider], model)
 
     def _nearest(self, model: str, principal: Principal) -> str:
         names = [name for name, _ in self.names(principal)]
@@ -134,6 +171,35 @@ class Router:
         if near:
             return f" Did you mean {', '.join(f'`{name}`' for name in near)}?"
         return f" Name it `provider/model`; the providers here are {', '.join(f'`{p}`' for p in self._providers)}."
+
+
+def _alone(name: str) -> PublicModel:
+    return PublicModel(((name, 1),))
+
+
+def _explain(model: PublicModel, options: Sequence[Option], ask: Ask, reasons: dict[str, str]) -> None:
+    for option in options:
+        why = model.balancer.why(option, ask) if len(options) > 1 else "the only one"
+        for target in option.targets:
+            within = reasons.get(target.name)
+            is_model = option.name != target.name
+            reasons[target.name] = f"{why}; in {option.name}: {within}" if is_model else why
+
+
+def _nobody(model: str, asking: _Asking) -> PermissionDenied | BadRequest:
+    """Say why no target is left."""
+    left_out = "; ".join(f"{name}: {reason}" for name, reason in asking.skipped.items())
+    if _REGION in asking.skipped.values():
+        return PermissionDenied(
+            f"This key may not use any region where `{model}` is served: {left_out}.",
+            code="region_not_allowed",
+            param="model",
+        )
+    return BadRequest(
+        f"No provider behind `{model}` can take this: {left_out}.",
+        code="unsupported_operation",
+        param="model",
+    )
 
 
 def _claiming(provider: ActiveProvider, model: str) -> str | None:

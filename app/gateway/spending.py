@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from app.errors import BadRequest, BudgetExceeded
+from app.gateway.balance import Ask
 from app.gateway.forecast import CAPS, Forecast, choices, input_bound
 from app.gateway.guard import Admission, Passage, Spent, Ticket
 from app.gateway.notices import Notices
@@ -26,7 +27,7 @@ from app.usage.budgets import Budget, BudgetRefusal
 from app.usage.budgets import Charge as BudgetCharge
 from app.usage.price_book import PriceBook
 from app.usage.rates import Rates
-from providers.types import Call, Target
+from providers.types import Call, Target, Usage
 
 MOST_OUTPUT = 1 << 20
 """Tokens. More than any model gives in one answer."""
@@ -54,6 +55,15 @@ class Prices:
                 target.provider, target.model, now=self._now(), tier=tier if isinstance(tier, str) else ""
             )
         return ticket.rates[target.name]
+
+    def expected(self, target: Target, ask: Ask) -> int | None:
+        """Give the nano-dollars that a call will probably cost there; None where no price is known."""
+        tier = ask.call.body.get("service_tier")
+        rates = self._book.rates(
+            target.provider, target.model, now=self._now(), tier=tier if isinstance(tier, str) else ""
+        )
+        tokens = ask.forecast
+        return None if rates is None else rates.cost(Usage(tokens.input_tokens, tokens.output_tokens))
 
 
 class Purse:
@@ -161,8 +171,9 @@ class ClientBudgets:
         budgets = self.rules.of_client(ticket.principal, ticket.call.model)
         if not budgets:
             return _FREE
-        self.purse.fit(budgets, ticket, ticket.plan.targets)
-        reservation = self.purse.reserve(budgets, ticket, ticket.plan.targets)
+        targets = ticket.plan.every
+        self.purse.fit(budgets, ticket, targets)
+        reservation = self.purse.reserve(budgets, ticket, targets)
         ticket.strict = any(given.budget.mode == "strict" for given in budgets)
         ticket.charges += _records(reservation.charges())
         return _Reserved(self.purse, reservation)

@@ -148,6 +148,11 @@ class Metrics:
             "1 while the last configuration that was to be taken could not be used.",
             registry=registry,
         )
+        self._mirror_dropped = Counter(
+            "switchgear_mirror_dropped",
+            "Copies of calls that were not sent, because too many were under way.",
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
@@ -222,6 +227,10 @@ class Metrics:
     def count_crossing(self, subject: str, share: str) -> None:
         """Count a share of a budget that was spent. Subjects are those of the configuration."""
         self._crossings.labels(subject, share).inc()
+
+    def count_dropped_copy(self) -> None:
+        """Count a copy of a call that a mirror does not get."""
+        self._mirror_dropped.inc()
 
     def count_refusal(self, code: str) -> None:
         """Count a request that was refused before it was a call."""

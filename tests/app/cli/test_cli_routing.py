@@ -49,19 +49,19 @@ def env(secrets, write):
             "fast",
             "`fast` stands under `models`",
             [
-                "1    openai     gpt-4o-mini       openai     api.openai.com",
-                "2    anthropic  claude-haiku-4-5  anthropic  api.anthropic.com",
+                "1    openai     gpt-4o-mini       openai     api.openai.com     as listed",
+                "2    anthropic  claude-haiku-4-5  anthropic  api.anthropic.com  as listed",
             ],
         ),
         (
             "acme/large",
             "`acme` is a provider",
-            ["1    acme      large           openai   api.acme.test:8443"],
+            ["1    acme      large           openai   api.acme.test:8443  the only one"],
         ),
         (
             "claude-x",
             "`anthropic` claims `claude-*`",
-            ["1    anthropic  claude-x        anthropic  api.anthropic.com"],
+            ["1    anthropic  claude-x        anthropic  api.anthropic.com  the only one"],
         ),
     ],
 )
@@ -70,6 +70,43 @@ def test_explain_tells_the_rule_and_the_targets_in_order(sg, env, model, rule, t
     assert said.code == 0
     assert rule in said.out
     assert said.out.splitlines()[-len(targets) :] == targets
+
+
+def test_explain_tells_the_balance_its_reasons_and_what_follows(sg, env, write):
+    write(
+        CONFIGURATION.replace(
+            "  acme: {", "  acme: {region: eu, prices: {'*': {input_mtok: 2, output_mtok: 4}}, "
+        )
+        + "  smart:\n    targets: [acme/large, {target: fast, weight: 3}]\n    balance: cost\n"
+        "    fallback: {default: [acme/old], rate_limit: [openai/gpt-4o]}\n    sticky: session\n"
+        "    mirror: {target: acme/next, share: 0.05}\n"
+    )
+    said = sg("explain", "--model", "smart", env=env)
+    assert said.code == 0, said.err
+    for words in (
+        "balance    cost, here of 1,000 tokens in and 500 out",
+        "sticky     by session",
+        "mirror     acme/next, 0.05 of the calls",
+        "after default     acme/old",
+        "after rate_limit  openai/gpt-4o",
+    ):
+        assert words in said.out
+    rows = [line for line in said.out.splitlines() if line[:1].isdigit()]
+    assert [row.split()[1] for row in rows] == ["openai", "anthropic", "acme"]
+    assert rows[0].endswith("for such a call; in fast: as listed")
+    assert rows[2].endswith("$0.004 for such a call")
+
+
+def test_explain_tells_what_a_key_s_region_leaves_out(sg, env, write):
+    limited = CONFIGURATION.replace("models: [fast]", "regions: [eu]").replace(
+        "acme: {", "acme: {region: eu, "
+    )
+    write(limited + "  mixed: [openai/gpt-4o, acme/large]\n")
+    said = sg("explain", "--model", "mixed", "--key", "ci", env=env)
+    assert "skipped  openai/gpt-4o: is in no region that this key may use" in said.out
+    refused = sg("explain", "--model", "fast", "--key", "ci", env=env)
+    assert refused.code == 1
+    assert "403 region_not_allowed" in refused.err
 
 
 def test_explain_tells_what_is_left_out(sg, env):

@@ -52,7 +52,7 @@ def test_what_is_not_there_limits_nothing(loads) -> None:
     (key,) = config.auth.keys
     assert (key.plan, key.limits.stated, key.budget, key.priority) == (None, {}, (), "normal")
     model = config.models["a"]
-    assert (model.targets, model.limits.stated, model.budget) == (("echo/x",), {}, ())
+    assert (model.names, model.limits.stated, model.budget) == (("echo/x",), {}, ())
     assert (config.plans["b"].limits.stated, config.plans["b"].budget) == ({}, ())
 
 

@@ -120,17 +120,9 @@ LATER = [
     *(f"server: {{{key}: 1}}" for key in ("workers", "max_inflight", "trusted_proxies", "cors")),
     *(f"{key}: {{}}" for key in ("admin", "on_state_loss", "state")),
     "auth: {jwt: []}",
-    *(f"providers: {{openai: {{{key}: x}}}}" for key in ("pool", "region")),
+    *(f"providers: {{openai: {{{key}: x}}}}" for key in ("pool",)),
     *(f"providers: {{openai: {{keys: [{{key: {KEY}, {key}: x}}]}}}}" for key in ("weight", "models")),
-    *(
-        f"models: {{a: {{targets: [openai/x], {key}: x}}}}"
-        for key in (
-            *("balance", "fallback", "sticky"),
-            *("mirror", "hedge", "single_flight", "timeouts"),
-        )
-    ),
-    "models: {a: {targets: [{target: openai/x, weight: 3}]}}",
-    "models: {a: [{target: openai/x}]}",
+    *(f"models: {{a: {{targets: [openai/x], {key}: x}}}}" for key in ("hedge", "single_flight")),
     "plans: {a: {limits: {on_state_loss: open}}}",
     "storage: postgresql://localhost/x",
     "logging: {content: true}",

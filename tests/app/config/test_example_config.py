@@ -11,7 +11,7 @@ import yaml
 from app.config.allowances import Budget, Limits, Price
 from app.config.loader import load
 from app.config.models import Config, Key, ProviderSettings
-from app.config.public_models import ModelSettings
+from app.config.public_models import Mirror, ModelSettings
 from app.config.section import Section
 from app.config.shape import below, every_key, is_section, shape_at
 
@@ -87,7 +87,9 @@ def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
     (credential,) = acme.keys
     assert credential.limits == Limits()
     smart = shown.models["smart"]
-    assert smart == ModelSettings(targets=smart.targets)
+    assert smart.mirror is not None
+    assert smart.mirror == Mirror(target=smart.mirror.target)
+    assert smart == ModelSettings(targets=smart.targets, mirror=smart.mirror)
 
 
 def test_all_limits_and_prices_have_an_example(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,11 +17,13 @@ from app.auth.principal import Principal
 from app.config.loader import load
 from app.config.resilience import RetrySettings
 from app.errors import GatewayError
+from app.gateway.balancing import Balancing, watched
 from app.gateway.client_limits import ClientLimits
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway, Line
 from app.gateway.guard import Gate, Guard
 from app.gateway.inflight import InFlight
+from app.gateway.loads import LoadGate, Loads
 from app.gateway.notices import Notices
 from app.gateway.pursuit import Patience
 from app.gateway.record import CallLog
@@ -175,6 +178,7 @@ class House:
     time: list[float]
     """Wall seconds and monotonic seconds: move them."""
     told: list[CallRecord]
+    loads: Loads
 
     async def serve(
         self,
@@ -182,6 +186,7 @@ class House:
         key: str = "ci",
         client: Listener | None = None,
         operation: Operation = Operation.CHAT,
+        session: str = "",
     ) -> Listener:
         """Serve one call. Raises what the client is told."""
         listener = client or Listener()
@@ -190,7 +195,9 @@ class House:
         log = CallLog(
             number, number, "POST", "/v1/x", self.clock, self.told.append, operation, self.time[1], key=key
         )
-        await self.gateway.serve(Call(operation, body["model"], body, number), principal, listener, log)
+        await self.gateway.serve(
+            Call(operation, body["model"], body, number, session=session), principal, listener, log
+        )
         return listener
 
     async def outcome(self, body: dict[str, Any], key: str = "ci", **options: Any) -> str:
@@ -234,6 +241,7 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
     settings = loaded.config
     time = [NOON, 1000.0]
     clock = Clock(lambda: time[0], lambda: time[1])
+    chance = random.Random(1)
     wire, memory, metrics, sent = Wire(), Memory(), Metrics("0"), Sent([])
     log = structlog.testing.CapturingLogger()
     once = RetrySettings(attempts=1)
@@ -254,8 +262,11 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         clock,
         unknown_price=settings.ledger.unknown_price,
     )
+    loads = Loads()
+    loads.configure(watched(settings.models.values()))
+    balancing = Balancing(loads, clock.monotonic, chance.random, price_book.expected)
     gateway = Gateway(
-        router=Router(loaded.providers, settings.chains),
+        router=Router(loaded.providers, settings.models, balancing.of),
         lines=lines,
         guards=[
             InFlight(metrics),
@@ -263,15 +274,25 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
             ClientBudgets(rules, purse),
             *guards,
         ],
-        gates=[TargetLimits(limits, meters, clock), ProviderBudgets(rules, purse), *gates],
+        gates=[
+            TargetLimits(limits, meters, clock),
+            ProviderBudgets(rules, purse),
+            LoadGate(loads, clock),
+            *gates,
+        ],
         forecasts=forecasts,
         prices=price_book,
         ledger=Ledger(memory, lambda: None),  # type: ignore[arg-type] - it has the one method that is used
         max_attempts=lambda _model, targets: attempts_of(None, targets),
         random=lambda: 0.5,
     )
-    keys = {key.name: Principal(key.name, plan=key.plan, priority=key.priority) for key in settings.auth.keys}
-    return House(gateway, wire, memory, meters, book, rules, metrics, log, sent.notices, keys, time, told=[])
+    keys = {
+        key.name: Principal(key.name, key.models, plan=key.plan, priority=key.priority, regions=key.regions)
+        for key in settings.auth.keys
+    }
+    return House(
+        gateway, wire, memory, meters, book, rules, metrics, log, sent.notices, keys, time, [], loads
+    )
 
 
 def provider_yaml(name: str, more: str = "", prices: str = 'input_mtok: "1.00", output_mtok: "2.00"') -> str:

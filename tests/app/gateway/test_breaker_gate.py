@@ -13,7 +13,7 @@ from app.gateway.breaker_gate import BreakerGate
 from app.gateway.breakers import Breakers
 from app.gateway.forecast import Forecast
 from app.gateway.guard import Gate, Passage, Passages, Spent, Ticket
-from app.gateway.router import Plan
+from app.gateway.plan import Plan
 from app.gateway.verdicts import SUCCESS, verdict_of
 from app.telemetry.clock import Clock
 from providers.errors import ServerFault, Unreachable

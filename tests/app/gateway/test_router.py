@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
 from app.config.models import Timeouts
+from app.config.public_models import ModelSettings
 from app.errors import BadRequest, NotFound, PermissionDenied
+from app.gateway.balance import IN_ORDER, Ask, Option
 from app.gateway.router import Router
-from providers.types import Operation, Quirks
+from providers.types import Call, Operation, Quirks
 
 ANYONE = Principal("anyone")
 CHAT, EMBEDDINGS = Operation.CHAT, Operation.EMBEDDINGS
@@ -37,18 +43,22 @@ def provider(
     )
 
 
+def models(**settings: Any) -> dict[str, ModelSettings]:
+    return {name: ModelSettings.model_validate(given) for name, given in settings.items()}
+
+
 ROUTER = Router(
     [
         provider("a", "gpt-*"),
         provider("b", "gpt-4*", "exact-one"),
         provider("talks", operations=frozenset({CHAT})),
     ],
-    {
-        "fast": ["a/x", "b/y"],
-        "nested": ["a/x", "deep", "b/y"],
-        "deep": ["b/z", "a/x"],
-        "chat": ["talks/m", "a/x"],
-    },
+    models(
+        fast=["a/x", "b/y"],
+        nested=["a/x", "deep", "b/y"],
+        deep=["b/z", "a/x"],
+        chat=["talks/m", "a/x"],
+    ),
 )
 
 
@@ -127,10 +137,131 @@ def test_listed_models_are_those_that_can_be_called() -> None:
 
 
 def test_a_target_whose_provider_is_off_is_skipped() -> None:
-    router = Router([provider("a")], {"fast": ["off/x", "a/y"], "dark": ["off/x"]})
+    router = Router([provider("a")], models(fast=["off/x", "a/y"], dark=["off/x"]))
     plan = router.plan("fast", CHAT, ANYONE)
     assert [target.name for target in plan.targets] == ["a/y"]
     assert plan.skipped == ("off/x: its provider is off",)
     with pytest.raises(BadRequest, match="its provider is off"):
         router.plan("dark", CHAT, ANYONE)
     assert ("off/x", "off") not in router.names(ANYONE)
+
+
+# Fallbacks
+
+
+def plan_of(router: Router, model: str, principal: Principal = ANYONE) -> dict[str, list[str]]:
+    plan = router.plan(model, CHAT, principal)
+    chains = {"": plan.targets, **plan.fallbacks}
+    return {cause: [target.name for target in chain] for cause, chain in chains.items()}
+
+
+FALLING = Router(
+    [provider("a"), provider("b"), provider("talks", operations=frozenset({CHAT}))],
+    models(
+        smart={"targets": ["a/x"], "fallback": {"default": ["b/y", "spare"], "context_window": ["b/long"]}},
+        spare={"targets": ["a/s", "b/s"], "fallback": ["a/last"]},
+        dark={"targets": ["off/x"], "fallback": ["a/y"]},
+    ),
+)
+
+
+def test_a_plan_holds_the_chains_and_models_in_them_bring_their_targets_alone() -> None:
+    assert plan_of(FALLING, "smart") == {
+        "": ["a/x"],
+        "default": ["b/y", "a/s", "b/s"],
+        "context_window": ["b/long"],
+    }
+
+
+def test_case_34_a_fallback_that_is_another_model_needs_its_own_permission() -> None:
+    limited = Principal("p", models=("smart",))
+    assert plan_of(FALLING, "smart", limited)["default"] == ["b/y"]
+    assert FALLING.plan("smart", CHAT, limited).skipped == ("spare: this key may not use it",)
+    with pytest.raises(PermissionDenied):
+        FALLING.plan("spare", CHAT, limited)
+    assert plan_of(FALLING, "smart", Principal("p", models=("smart", "spare")))["default"][1:] == [
+        "a/s",
+        "b/s",
+    ]
+
+
+def test_where_no_target_is_left_the_default_chain_is_the_plan() -> None:
+    assert plan_of(FALLING, "dark") == {"": ["a/y"]}
+
+
+def test_every_target_that_may_be_tried_is_told_once() -> None:
+    plan = FALLING.plan("smart", CHAT, ANYONE)
+    assert [target.name for target in plan.every] == ["a/x", "b/y", "a/s", "b/s", "b/long"]
+
+
+# Regions
+
+
+REGIONS = Router(
+    [replace(provider("eu"), region="eu"), replace(provider("us"), region="us"), provider("nowhere")],
+    models(
+        both=["us/x", "eu/x", "nowhere/x"],
+        far={"targets": ["us/x"], "fallback": ["nowhere/x", "us/y"]},
+        near={"targets": ["us/x"], "fallback": ["eu/y"]},
+    ),
+)
+EUROPEAN = Principal("p", regions=("eu",))
+
+
+def test_a_key_of_a_region_uses_its_targets_alone() -> None:
+    plan = REGIONS.plan("both", CHAT, EUROPEAN)
+    assert [target.name for target in plan.targets] == ["eu/x"]
+    assert plan.skipped == (
+        "us/x: is in no region that this key may use",
+        "nowhere/x: is in no region that this key may use",
+    )
+    assert plan_of(REGIONS, "near", EUROPEAN) == {"": ["eu/y"]}
+    assert len(REGIONS.plan("both", CHAT, ANYONE).targets) == 3
+
+
+@pytest.mark.parametrize("model", ["far", "us/x", "nowhere/x"])
+def test_where_its_regions_serve_nothing_a_key_is_refused(model: str) -> None:
+    with pytest.raises(PermissionDenied) as caught:
+        REGIONS.plan(model, CHAT, EUROPEAN)
+    assert (caught.value.http_status, caught.value.code) == (403, "region_not_allowed")
+
+
+# The order within
+
+
+def reversing() -> Any:
+    class Reversing:
+        def order(self, given: Sequence[Option], _ask: Ask) -> Sequence[Option]:
+            return given[::-1]
+
+        def why(self, option: Option, _ask: Ask) -> str:
+            return f"weight {option.weight}"
+
+    return Reversing()
+
+
+def test_a_model_within_a_model_keeps_its_own_order_in_its_place() -> None:
+    settings = models(
+        outer={"targets": ["a/1", {"target": "inner", "weight": 2}, "b/1"], "balance": "weighted"},
+        inner=["a/2", "b/2"],
+    )
+    router = Router(
+        [provider("a"), provider("b")],
+        settings,
+        lambda given: reversing() if given.balance == "weighted" else IN_ORDER,
+    )
+    ask = Ask(Call(CHAT, "outer", {}), "key", reasons={})
+    plan = router.plan("outer", CHAT, ANYONE, ask)
+    assert [target.name for target in plan.targets] == ["b/1", "a/2", "b/2", "a/1"]
+    assert plan.reasons["b/1"] == "weight 1"
+    assert plan.reasons["a/2"] == "weight 2; in inner: as listed"
+
+
+def test_a_model_s_own_times_lie_over_its_providers() -> None:
+    router = Router(
+        [replace(provider("a"), timeouts=Timeouts(idle=7.0))],
+        models(quick={"targets": ["a/x"], "timeouts": {"first_event": "2s"}}, plain=["a/x"]),
+    )
+    times = router.plan("quick", CHAT, ANYONE).timeouts["a"]
+    assert (times.first_event, times.idle, times.connect) == (2.0, 7.0, 5.0)
+    assert not router.plan("plain", CHAT, ANYONE).timeouts
