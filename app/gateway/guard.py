@@ -69,6 +69,8 @@ class Spent:
     """From its start to its end."""
     until_answer: float | None = None
     """Seconds from its start to the first event, or to the whole answer; None where neither came."""
+    cut_short: bool = True
+    """Whether it was given up from our side or the client's."""
 
 
 class Passage(Protocol):

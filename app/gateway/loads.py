@@ -36,14 +36,18 @@ class Load:
         self.latency(stream=stream).running += 1
 
     def end(self, spent: Spent, now: float, *, stream: bool) -> None:
-        """Count it out, and learn from it. One that neither answered nor failed teaches nothing."""
+        """Count it out, and learn from it.
+
+        One that was cut short teaches nothing, and neither does a request that was refused as wrong;
+        every other failure does, a limit of theirs too: it keeps calls waiting as well.
+        """
         latency = self.latency(stream=stream)
         self.running -= 1
         latency.running -= 1
-        if spent.verdict.model == "failure":
-            latency.fail(spent.seconds, now)
-        elif spent.verdict.model == "success" and spent.until_answer is not None:
+        if spent.verdict.model == "success" and spent.until_answer is not None:
             latency.learn(spent.until_answer, now)
+        elif not spent.cut_short and spent.verdict.provider != "success":
+            latency.fail(spent.seconds, now)
 
 
 class Loads:

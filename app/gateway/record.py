@@ -101,7 +101,8 @@ class CallLog:
         usage = self.usage if billed else None
         cost = running.cost(usage) if usage else 0
         self.cost_nano = None if self.cost_nano is None or cost is None else self.cost_nano + cost
-        self.charges += passages.settle(Spent(usage, cost, verdict, seconds, until_answer))
+        cut_short = outcome in ("cancelled", "internal_error")
+        self.charges += passages.settle(Spent(usage, cost, verdict, seconds, until_answer, cut_short))
         self.tries.append(
             AttemptRecord(
                 provider=running.target.provider,

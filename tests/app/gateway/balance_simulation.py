@@ -76,7 +76,7 @@ class Simulation:
         until_answer, total = self.behaviour(self.now, first.name, self.random)
         self.loads.of(first.targets[0]).begin(stream=stream)
         verdict = FAULT if until_answer is None else SUCCESS
-        spent = Spent(None, None, verdict, total, until_answer)
+        spent = Spent(None, None, verdict, total, until_answer, cut_short=False)
         entry = (self.now + total, len(self.sent), first.name, spent)
         heapq.heappush(self.ends, entry)
         self.sent.append(Sent(self.now, first.name, busy, until_answer or total))

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from app.config.public_models import ModelSettings
 from app.gateway.balance import IN_ORDER, Cheapest, LeastBusy, Quickest, Weighted
 from app.gateway.balancing import Balancing, watched
+from app.gateway.guard import Spent
 from app.gateway.latency import HALF_LIFE, WORST, Latency
 from app.gateway.loads import Loads
 from app.gateway.stickiness import Sticky, session_of, user_of
+from app.gateway.verdicts import NOTHING, verdict_of
+from providers import errors
 from tests.app.gateway.balance_simulation import Behaviour, Simulation, ask, options, share, target
 
 NAMES = ("a/m", "b/m", "c/m")
@@ -183,6 +186,30 @@ def test_what_is_known_outlives_a_change_of_the_configuration() -> None:
     assert loads.watched(target("a/m")) is kept
     assert loads.watched(target("b/m")) is None
     assert loads.of(target("b/m")).running == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [
+        (None, True),
+        (errors.ServerFault("x"), True),
+        (errors.RateLimited("x"), True),
+        (errors.CredentialRejected("x"), True),
+        (errors.RequestRejected("x"), False),
+        (errors.ContextLengthExceeded("x"), False),
+    ],
+)
+def test_what_teaches_how_quick_a_target_is(error: errors.UpstreamError | None, counts: bool) -> None:
+    for cut_short in (False, True):
+        loads = Loads()
+        loads.configure(["a/m"])
+        load = loads.of(target("a/m"))
+        load.begin(stream=True)
+        verdict = NOTHING if cut_short else verdict_of(error)
+        until_answer = None if error else 0.5
+        load.end(Spent(None, None, verdict, 0.5, until_answer, cut_short), 1.0, stream=True)
+        assert (load.latency(stream=True).seconds is not None) == (counts and not cut_short)
+        assert (load.running, load.latency(stream=True).running) == (0, 0)
 
 
 # By price
