@@ -21,6 +21,8 @@ from app.gateway.balancing import Balancing
 from app.gateway.breaker_gate import BreakerGate
 from app.gateway.breakers import Breakers
 from app.gateway.client_limits import ClientLimits
+from app.gateway.credential_gate import CredentialGate
+from app.gateway.credential_pool import Credentials
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway, Line
 from app.gateway.inflight import InFlight
@@ -62,6 +64,7 @@ class Lasting:
     metrics: Metrics
     ledger: Ledger
     breakers: Breakers
+    credentials: Credentials
     meters: MemoryLimits
     forecasts: Forecasts
     budgets: BudgetBook
@@ -95,10 +98,12 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
         ],
         gates=[
             BreakerGate(lasting.breakers, clock),
-            TargetLimits(limit_rules, lasting.meters, clock),
             ProviderBudgets(budget_rules, purse),
             LoadGate(lasting.loads, clock),
         ],
+        credentials=CredentialGate(
+            lasting.credentials, TargetLimits(limit_rules, lasting.meters, clock), lasting.notices, clock
+        ),
         forecasts=lasting.forecasts,
         prices=prices,
         ledger=lasting.ledger,

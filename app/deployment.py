@@ -49,6 +49,7 @@ class Deployment:
         snapshot = assemble(loaded, self.lasting)
         # From here on nothing waits until all of it has changed.
         self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})
+        self.lasting.credentials.configure(loaded.providers)
         self.lasting.loads.configure(watched(config.models.values()))
         self.keys.configure(configured)
         self.current.swap(snapshot)

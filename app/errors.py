@@ -226,7 +226,13 @@ class Upstream(GatewayError):
     """The last attempt's failure, as the client sees it."""
 
     def __init__(self, seen: Seen, error: upstream.UpstreamError) -> None:
-        super().__init__(seen.message, code=seen.code, param=seen.param, headers=_retry_headers(error))
+        super().__init__(
+            seen.message,
+            code=seen.code,
+            param=seen.param,
+            headers=_retry_headers(error),
+            retry_after=error.retry_after,
+        )
         self._seen = seen
 
     @property

@@ -30,6 +30,7 @@ from app.deployment import Deployment, direct
 from app.errors import GatewayError
 from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
+from app.gateway.credential_pool import Credentials
 from app.gateway.echo import EchoTransport
 from app.gateway.forecast import Forecasts
 from app.gateway.loads import Loads
@@ -133,6 +134,8 @@ async def create_app(
         _run_beside(asyncio.to_thread(price_data.load), "prices", closing)
         breakers = Breakers({each.name: each.breaker for each in loaded.providers}, random.random)
         metrics.watch_breakers(lambda: breakers.standings(clock.monotonic()))
+        credentials = Credentials(loaded.providers, random.random)
+        metrics.watch_credentials(lambda: credentials.standings(clock.monotonic()))
         loads = Loads()
         loads.configure(watched(config.models.values()))
         copies = Copies(metrics.count_dropped_copy, log)
@@ -152,6 +155,7 @@ async def create_app(
             metrics=metrics,
             ledger=Ledger(spool, writer.wake),
             breakers=breakers,
+            credentials=credentials,
             meters=meters,
             forecasts=Forecasts(),
             budgets=budgets,
@@ -194,6 +198,7 @@ async def create_app(
             readiness=readiness,
             reloader=reloader,
             breakers=breakers,
+            credentials=credentials,
             clock=clock,
             version=VERSION,
         )

@@ -111,6 +111,8 @@ class Target:
     model: str
     """The model as the provider names it."""
     credential: Secret | None = field(default=None, repr=False)
+    credential_position: int | None = None
+    """Which of the provider's keys it is, by its place in the configuration."""
     quirks: Quirks = Quirks()
     rename: Mapping[str, str] = field(default_factory=dict)
     """Request fields this provider spells otherwise: ours → theirs."""

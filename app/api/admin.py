@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Annotated, Protocol
 
 from fastapi import Depends, FastAPI, Request
@@ -11,6 +12,8 @@ from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.errors import NotFound, PermissionDenied
 from app.gateway.breakers import Breakers, Standing
+from app.gateway.credential import CredentialStanding
+from app.gateway.credential_pool import Credentials
 from app.telemetry.clock import Clock
 
 
@@ -30,11 +33,41 @@ class BreakerState(BaseModel):
     openings: int
 
 
-class BreakerStates(BaseModel):
-    """All breakers there are: providers first, then the models that were asked of them lately."""
+class CredentialModelState(BaseModel):
+    """How a credential stands with one model."""
+
+    model: str
+    state: str
+    reason: str | None
+    usable_in: float
+    remaining_requests: int | None
+    """As the provider says, less what was sent since; null: not known."""
+    remaining_tokens: int | None
+
+
+class CredentialState(BaseModel):
+    """How one of a provider's credentials stands."""
+
+    provider: str
+    credential: int
+    """Its place under `keys`, from 0."""
+    state: str
+    """`ready`, `parked` or `quarantined`: of the whole, or of the model that is worst off."""
+    reason: str | None
+    """`rate_limited`, `quota_exhausted` or `rejected`; null while it is ready."""
+    usable_in: float
+    """Seconds until it may be used for everything."""
+    in_flight: int
+    models: list[CredentialModelState]
+    """Those of which something is known."""
+
+
+class ProviderStates(BaseModel):
+    """All breakers there are, providers first, then the models that were asked of them lately; and all credentials."""
 
     object: str = "list"
     data: list[BreakerState]
+    credentials: list[CredentialState]
 
 
 class Reloaded(BaseModel):
@@ -73,37 +106,70 @@ class Reloads(Protocol):
         ...
 
 
-def add_admin(pages: FastAPI, keys: KeyRing, breakers: Breakers, clock: Clock, reloads: Reloads) -> None:
+@dataclass(frozen=True, slots=True)
+class AdminRooms:
+    """What the admin API shows and changes."""
+
+    keys: KeyRing
+    breakers: Breakers
+    credentials: Credentials
+    reloads: Reloads
+    clock: Clock
+
+
+def add_admin(pages: FastAPI, rooms: AdminRooms) -> None:
     """Add the routes under `/admin/v1`."""
 
     def master(request: Request) -> Principal:
-        principal = keys.authenticate(request.scope["headers"])
+        principal = rooms.keys.authenticate(request.scope["headers"])
         if not principal.is_master:
             raise PermissionDenied("The admin API is for the master key.")
         return principal
 
     Master = Annotated[Principal, Depends(master)]  # noqa: N806 - a type, though it closes over the key ring
 
-    def states(provider: str | None = None) -> BreakerStates:
-        found = breakers.standings(clock.monotonic())
-        return BreakerStates(data=[_state(each) for each in found if provider in (None, each.provider)])
+    def states(provider: str | None = None) -> ProviderStates:
+        now = rooms.clock.monotonic()
+        return ProviderStates(
+            data=[
+                _state(each) for each in rooms.breakers.standings(now) if provider in (None, each.provider)
+            ],
+            credentials=[
+                _credential(each)
+                for each in rooms.credentials.standings(now)
+                if provider in (None, each.provider)
+            ],
+        )
 
     @pages.get("/admin/v1/providers", tags=["admin"])
-    async def list_providers(_: Master) -> BreakerStates:
+    async def list_providers(_: Master) -> ProviderStates:
         return states()
 
     @pages.post("/admin/v1/providers/{name}/reset", tags=["admin"])
-    async def reset_provider(name: str, _: Master) -> BreakerStates:
+    async def reset_provider(name: str, _: Master) -> ProviderStates:
         try:
-            breakers.reset(name)
+            rooms.breakers.reset(name)
         except KeyError:
             raise NotFound(f"There is no provider `{name}` here.") from None
+        rooms.credentials.reset(name)
         return states(name)
 
     @pages.post("/admin/v1/reload", tags=["admin"])
     async def reload(_: Master) -> Reloaded:
-        result = await reloads.reload("admin")
+        result = await rooms.reloads.reload("admin")
         return Reloaded(changes=list(result.changes), restart_needed=list(result.restart_needed))
+
+
+def _credential(standing: CredentialStanding) -> CredentialState:
+    return CredentialState(
+        provider=standing.provider,
+        credential=standing.position,
+        state=standing.state,
+        reason=standing.reason,
+        usable_in=standing.usable_in,
+        in_flight=standing.in_flight,
+        models=[CredentialModelState(**asdict(each)) for each in standing.models],
+    )
 
 
 def _state(standing: Standing) -> BreakerState:

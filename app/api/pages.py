@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app.api.addresses import is_loopback
-from app.api.admin import Reloads, add_admin
+from app.api.admin import AdminRooms, Reloads, add_admin
 from app.api.calls import PATHS
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
@@ -27,6 +27,7 @@ from app.errors import (
     Unavailable,
 )
 from app.gateway.breakers import Breakers
+from app.gateway.credential_pool import Credentials
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from providers.types import Json, Operation, Secret
@@ -71,6 +72,7 @@ class PageRooms:
     readiness: Readiness
     reloader: Reloads
     breakers: Breakers
+    credentials: Credentials
     clock: Clock
     version: str
 
@@ -79,7 +81,7 @@ def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
     pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
     _add_models(pages, rooms)
-    add_admin(pages, rooms.keys, rooms.breakers, rooms.clock, rooms.reloader)
+    add_admin(pages, AdminRooms(rooms.keys, rooms.breakers, rooms.credentials, rooms.reloader, rooms.clock))
     _add_health(pages, rooms)
     _add_errors(pages)
     describe = pages.openapi

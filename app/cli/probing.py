@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from app.cli.options import fail
-from app.config.activation import ActiveProvider
+from app.config.activation import ActiveProvider, ProviderCredential
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.gateway.transports import http_transport
@@ -48,21 +48,32 @@ _FAILURES: tuple[tuple[type[errors.UpstreamError], str], ...] = (
 
 
 def probe(loaded: Loaded, name: str) -> None:
-    """Print what a provider answers to a request for its models; ends with 1 unless it answers well."""
+    """Print what a provider answers to a request for its models; ends with 1 unless it answers each key well."""
     provider = next((each for each in loaded.providers if each.name == name), None)
     if provider is None:
         names = [each.name for each in loaded.providers]
         hint = did_you_mean(name, names) or f"on are {', '.join(names)}; `switchgear providers` says why"
         fail(f"no provider `{name}` is on; {hint}")
-    verdict = asyncio.run(verdict_on(provider))
-    if not verdict.works:
-        fail(f"{name} {verdict.text}")
-    typer.echo(f"{name} {verdict.text}")
+    verdicts = [
+        (_named(provider, credential), asyncio.run(verdict_on(provider, credential)))
+        for credential in provider.credentials or (None,)
+    ]
+    for named, verdict in verdicts:
+        if verdict.works:
+            typer.echo(f"{named} {verdict.text}")
+    if bad := [f"{named} {verdict.text}" for named, verdict in verdicts if not verdict.works]:
+        fail("\n".join(bad))
 
 
-async def verdict_on(provider: ActiveProvider) -> Verdict:
+def _named(provider: ActiveProvider, credential: ProviderCredential | None) -> str:
+    if credential is None or len(provider.credentials) == 1:
+        return provider.name
+    return f"{provider.name} keys[{credential.position}]"
+
+
+async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | None) -> Verdict:
     """Ask the provider for its models. Total."""
-    request = probe_request(_target(provider))
+    request = probe_request(_target(provider, credential))
     if request is None or provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
     upstream = Upstream(
@@ -116,12 +127,12 @@ def _elapsed(begin: float) -> str:
     return f"{(time.monotonic() - begin) * 1000:.0f} ms"
 
 
-def _target(provider: ActiveProvider) -> Target:
+def _target(provider: ActiveProvider, credential: ProviderCredential | None) -> Target:
     return Target(
         provider=provider.name,
         dialect=provider.dialect,
         base_url=provider.base_url,
         model="",
-        credential=provider.credential,
+        credential=credential.key if credential else None,
         headers=provider.headers,
     )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
+import typer
+
+from app.cli.live import Live, ask_gateway
 from app.cli.output import print_json, print_table
 from app.config.loader import Loaded
 from app.config.models import ProviderSettings
@@ -21,30 +24,49 @@ class Row:
     dialect: str
     base_url: str
     on: bool
-    credential: bool
-    """Whether one is set."""
+    credentials: int
+    """How many are set."""
+    live: Live | None = None
+    """How it stands in the running gateway, where that was asked."""
 
 
 def providers(loaded: Loaded, environ: Mapping[str, str], *, as_json: bool) -> None:
-    """List the providers that are on, then the others."""
-    rows = sorted(rows_of(loaded, environ), key=lambda row: not row.on)
+    """List the providers that are on, then the others. Says on standard error why states are not shown."""
+    found = ask_gateway(loaded.config)
+    rows = [replace(row, live=found.providers.get(row.name)) for row in rows_of(loaded, environ)]
+    rows.sort(key=lambda row: not row.on)
     if as_json:
         print_json([asdict(row) for row in rows])
-        return
-    print_table(
-        ("provider", "", "dialect", "base URL", "credential", "why"),
-        [
-            (
-                row.name,
-                "on" if row.on else "off",
-                row.dialect,
-                row.base_url,
-                "set" if row.credential else "-",
-                row.why,
-            )
-            for row in rows
-        ],
-    )
+    else:
+        print_table(
+            ("provider", "", "breaker", "credentials", "dialect", "base URL", "why"),
+            [
+                (
+                    row.name,
+                    "on" if row.on else "off",
+                    _breaker(row.live),
+                    _credentials(row),
+                    row.dialect,
+                    row.base_url,
+                    row.why,
+                )
+                for row in rows
+            ],
+        )
+    if found.problem:
+        typer.echo(found.problem, err=True)
+
+
+def _breaker(live: Live | None) -> str:
+    if live is None:
+        return "-"
+    return f"{live.breaker}, {live.models_left_alone} models not" if live.models_left_alone else live.breaker
+
+
+def _credentials(row: Row) -> str:
+    if row.live and row.live.credentials:
+        return ", ".join(f"{count} {state}" for state, count in row.live.credentials.items())
+    return f"{row.credentials} set" if row.credentials else "-"
 
 
 def rows_of(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
@@ -54,12 +76,12 @@ def rows_of(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
     for name in dict.fromkeys((*settings, *CATALOG)):
         row, given = CATALOG.get(name), settings.get(name)
         if active := on.get(name):
-            why, credential = _why_on(row, given, environ), bool(active.credential)
-            yield Row(name, why, active.dialect, active.base_url, on=True, credential=credential)
+            why, count = _why_on(row, given, environ), len(active.credentials)
+            yield Row(name, why, active.dialect, active.base_url, on=True, credentials=count)
         elif row is not None:
             dialect, base_url = (given.dialect, given.base_url) if given else (None, None)
             why = _why_off(row, given)
-            yield Row(name, why, dialect or row.dialect, base_url or row.base_url, on=False, credential=False)
+            yield Row(name, why, dialect or row.dialect, base_url or row.base_url, on=False, credentials=0)
 
 
 def _why_on(row: Provider | None, given: ProviderSettings | None, environ: Mapping[str, str]) -> str:

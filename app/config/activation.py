@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from app.config import credentials, urls
@@ -22,6 +23,22 @@ from providers.types import Operation, Quirks, Secret
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderCredential:
+    """One of a provider's keys that is set."""
+
+    key: Secret = field(repr=False)
+    position: int = 0
+    """Its place under `keys`, by which people are told of it."""
+    weight: int = 1
+    models: tuple[str, ...] = ()
+    """Patterns of the models that it may be used for, as the provider names them; none means all."""
+
+    def covers(self, model: str) -> bool:
+        """Whether it may be used for a model."""
+        return not self.models or any(fnmatchcase(model, pattern) for pattern in self.models)
+
+
+@dataclass(frozen=True, slots=True)
 class ActiveProvider:
     """A provider that is on: its row of the catalogue, with what the configuration says laid over."""
 
@@ -29,7 +46,8 @@ class ActiveProvider:
     dialect: str
     base_url: str
     """Without a slash at its end."""
-    credential: Secret | None = field(repr=False)
+    credentials: tuple[ProviderCredential, ...]
+    """None at all: it is asked without one."""
     timeouts: Timeouts
     quirks: Quirks
     rename: Mapping[str, str]
@@ -46,6 +64,10 @@ class ActiveProvider:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     region: str | None = None
+
+    def has_credential_for(self, model: str) -> bool:
+        """Whether one of its credentials may be used for a model, or it has none."""
+        return not self.credentials or any(each.covers(model) for each in self.credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +109,7 @@ class _Candidate:
     settings: ProviderSettings
     named: bool
     """Whether the configuration names it."""
-    credential: Secret | None
+    credentials: tuple[ProviderCredential, ...]
     credential_from: str | None
     """The vendor's variable that gave it, if one did."""
     base_url: str
@@ -99,7 +121,7 @@ class _Candidate:
 
     @property
     def lacks_key(self) -> bool:
-        return self.row.key_required and self.credential is None
+        return self.row.key_required and not self.credentials
 
     @property
     def dialect(self) -> str:
@@ -122,7 +144,11 @@ def _candidate(
 ) -> _Candidate:
     row = catalog.get(name) or Provider(name=name, base_url="", key_required=False)
     settings = config.providers.get(name, ProviderSettings())
-    own = next((each.key for each in settings.keys if each.key), None)
+    own = tuple(
+        ProviderCredential(each.key, position, each.weight, each.models)
+        for position, each in enumerate(settings.keys)
+        if each.key
+    )
     key_variable = None if own else _first_set(row.env, environ)
     url_variable = None if settings.base_url else _first_set(row.base_url_env, environ)
     base_url = settings.base_url or row.base_url
@@ -131,7 +157,7 @@ def _candidate(
         row=row,
         settings=settings,
         named=name in config.providers,
-        credential=Secret(environ[key_variable]) if key_variable else own,
+        credentials=(ProviderCredential(Secret(environ[key_variable])),) if key_variable else own,
         credential_from=key_variable,
         base_url=_completed(environ[url_variable], row.base_url) if url_variable else base_url,
         base_url_from=url_variable,
@@ -161,7 +187,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         name=candidate.name,
         dialect=candidate.dialect,
         base_url=candidate.base_url.rstrip("/"),
-        credential=candidate.credential,
+        credentials=candidate.credentials,
         timeouts=settings.timeouts,
         quirks=dataclasses.replace(row.quirks, exact=exact),
         rename={**row.rename, **settings.rename},
@@ -194,8 +220,8 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
     elif not candidate.operations:
         yield Problem(place(tree, path), path, "nothing that the gateway offers can be asked of it")
     # A key from the file is judged with the other secrets there.
-    if candidate.credential and candidate.credential_from:
-        said = credentials.fault_of(candidate.credential.reveal(), guards_us=False)
+    if candidate.credential_from:
+        said = credentials.fault_of(candidate.credentials[0].key.reveal(), guards_us=False)
         if said:
             yield Problem(_mark(tree, path, "keys", candidate.credential_from), (*path, "keys"), *said)
 
@@ -207,7 +233,7 @@ def _mark(tree: Node, path: tuple[str, ...], key: str, from_variable: str | None
 def _in_the_clear(candidate: _Candidate) -> bool:
     url = urlsplit(candidate.base_url)
     return (
-        bool(candidate.credential) and url.scheme == "http" and not urls.is_private_host(url.hostname or "")
+        bool(candidate.credentials) and url.scheme == "http" and not urls.is_private_host(url.hostname or "")
     )
 
 

@@ -102,10 +102,12 @@ class Auth(Section):
 class Credential(Section):
     """A provider's key, as it gave it to you."""
 
-    later = frozenset({"weight", "models"})
-
     key: SecretText
     """The key itself."""
+    weight: Count = 1
+    """Its share of the calls: one of weight 2 gets twice as many as one of weight 1."""
+    models: Listing[Text] = ()
+    """Patterns of the models that it may be used for, as the provider names them; an empty list means all."""
     limits: Limiting = Limits()
     """How fast it may be used: as under `plans`."""
 
@@ -133,14 +135,6 @@ class Timeouts(Section):
     """Until the end of a stream."""
 
 
-def _one_credential(keys: tuple[Credential, ...]) -> tuple[Credential, ...]:
-    return (
-        keys
-        if len(keys) < 2
-        else refuse("several keys are not available yet: credential pools", "give one key")
-    )
-
-
 def _fits_nobody(budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
     if any(budget.fit_max_tokens for budget in budgets):
         refuse(
@@ -154,8 +148,8 @@ class ProviderSettings(Section):
 
     later = frozenset({"pool"})
 
-    keys: Annotated[Listing[Credential], AfterValidator(_one_credential)] = ()
-    """The provider's key, as a list of one. Without it, the vendor's own variable is used, such as OPENAI_API_KEY."""
+    keys: Listing[Credential] = ()
+    """The provider's keys. Without one, the vendor's own variable is used, such as OPENAI_API_KEY."""
     base_url: Maybe[Text] = None
     """Where the API is, up to and without the operation: `https://api.acme.test/v1`. Default: the catalogue's."""
     dialect: Maybe[Text] = None

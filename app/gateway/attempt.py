@@ -12,7 +12,7 @@ from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from providers.adapter import Adapter
 from providers.errors import Disconnected, MalformedResponse, UpstreamError, UpstreamTimeout
-from providers.types import Call, Chunk, Reply, Target
+from providers.types import Call, Chunk, RateLimits, Reply, Target
 
 T = TypeVar("T")
 END_OF_BODY = 0.1
@@ -32,12 +32,15 @@ class Attempt:
     timeouts: Timeouts
     now: Callable[[], float]
     """Unix seconds."""
+    heard: Callable[[int, RateLimits | None], None]
+    """Told the status of the answer, and what its head says is left of the provider's limits."""
 
     async def reply(self) -> Reply:
         """Ask for a whole answer. Raises `UpstreamError`."""
         request = self.adapter.build_request(self.call, self.target)
         ends = _loop_time() + self.timeouts.response
         async with await _by(ends, self.upstream.send(request), "its answer") as answer:
+            self._hear(answer)
             body = await _by(ends, self._read(answer), "the rest of its answer")
         return self.adapter.parse_response(self.call, self.target, answer.head, body)
 
@@ -48,6 +51,7 @@ class Attempt:
         first_event_by = _loop_time() + self.timeouts.first_event
         answer = await _by(first_event_by, self.upstream.send(request), "its first event")
         async with answer:
+            self._hear(answer)
             await self._refuse_other_than_stream(answer, first_event_by)
             async with aclosing(answer.pieces()) as pieces:
                 async with aclosing(self._batches(answer, pieces, first_event_by)) as batches:
@@ -85,6 +89,9 @@ class Attempt:
         body = await _by(by, self._read(answer), "the rest of its answer")
         self.adapter.parse_response(self.call, self.target, answer.head, body)
         raise MalformedResponse(f"the provider answered with `{kind}` where an event stream was asked for")
+
+    def _hear(self, answer: Answer) -> None:
+        self.heard(answer.head.status, self.adapter.parse_limits(answer.head, self.now()))
 
     async def _read(self, answer: Answer) -> bytes:
         if 200 <= answer.head.status < 300:

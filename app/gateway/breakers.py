@@ -59,7 +59,7 @@ class Breakers:
     def admit(self, provider: str, model: str, now: float) -> Permits | Barred:
         """Let an attempt pass if both breakers do; else nothing is taken."""
         luck = self._random()
-        whole = self._providers[provider].admit(now, luck)
+        whole = self._provider(provider).admit(now, luck)
         part = self._model(provider, model).admit(now, luck)
         if isinstance(whole, Permit) and isinstance(part, Permit):
             return Permits(whole, part)
@@ -85,11 +85,15 @@ class Breakers:
             if name == provider:
                 self._models[name, model].reset()
 
+    def _provider(self, name: str) -> Breaker:
+        # A call that began with an earlier configuration may come with a provider that is gone.
+        return self._providers.get(name) or Breaker(BreakerSettings(), self._random)
+
     def _model(self, provider: str, model: str) -> Breaker:
         key = provider, model
         breaker = self._models.get(key)
         if breaker is None:
-            breaker = self._models[key] = Breaker(self._providers[provider].settings, self._random)
+            breaker = self._models[key] = Breaker(self._provider(provider).settings, self._random)
             if len(self._models) > MOST_MODELS:
                 self._models.popitem(last=False)
         else:

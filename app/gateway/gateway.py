@@ -20,7 +20,7 @@ from app.gateway.attempt import Attempt, Batches
 from app.gateway.balance import Ask
 from app.gateway.client import Client, Headers
 from app.gateway.forecast import Forecasts
-from app.gateway.guard import Gate, Guard, Ticket
+from app.gateway.guard import Chooser, Gate, Guard, Ticket, Use
 from app.gateway.pursuit import Patience, Pursuit, Ways
 from app.gateway.record import CallLog
 from app.gateway.route import Route
@@ -65,6 +65,7 @@ class Gateway:
     """By provider."""
     guards: Sequence[Guard]
     gates: Sequence[Gate]
+    credentials: Chooser
     forecasts: Forecasts
     prices: Prices
     ledger: Ledger
@@ -124,6 +125,7 @@ class Gateway:
         try:
             ticket = Ticket(log.request_id, call, principal, plan, forecast)
             await settlement.admit(ticket)
+            ticket.plan = self.credentials.steer(ticket)
             await self._pursue(ticket, client, settlement, deadline, trail)
         finally:
             trail.close()
@@ -135,9 +137,9 @@ class Gateway:
         ways = Ways(
             patience=lambda provider: self.lines[provider].patience,
             begin=lambda target: settlement.begin_attempt(
-                ticket, target, self.prices.of(target, ticket), self.gates
+                ticket, target, self.prices.of(target, ticket), self.gates, self.credentials
             ),
-            attempt=lambda target: self._try(target, ticket, client, settlement),
+            attempt=lambda use: self._try(use, ticket, client, settlement),
             billed=lambda: log.last_billed,
             random=self.random,
             max_attempts=self.max_attempts(ticket.call.model, len(plan.every)),
@@ -145,17 +147,17 @@ class Gateway:
         )
         await Pursuit(ways, ticket, client, deadline, Route(plan)).run()
 
-    async def _try(self, target: Target, ticket: Ticket, client: Client, settlement: Settlement) -> None:
+    async def _try(self, use: Use, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         log = settlement.log
         try:
-            attempt = self._attempt(target, ticket, log)
+            attempt = self._attempt(use, ticket, log)
             if ticket.call.stream:
                 await self._stream(attempt, ticket, client, settlement)
             else:
                 await self._reply(attempt, ticket, client, settlement)
         except UpstreamError as error:
-            address = target.base_url.split("://", 1)[-1]
-            error.conceal(target.credential.reveal() if target.credential else "", target.base_url, address)
+            _conceal(error, use.target)
+            use.failed(error)
             billed = isinstance(error, _MAY_BE_BILLED) or log.tally.shows_work
             kind, verdict = from_upstream(error).kind, verdict_of(error)
             log.end_attempt(kind, error.status, billed=billed, complete=False, verdict=verdict)
@@ -167,12 +169,12 @@ class Gateway:
             # After any other error, a fault of ours: what the attempt holds must not stay held.
             log.end_attempt("internal_error", None, billed=True, complete=False)
 
-    def _attempt(self, target: Target, ticket: Ticket, log: CallLog) -> Attempt:
-        call, line = ticket.call, self.lines[target.provider]
+    def _attempt(self, use: Use, ticket: Ticket, log: CallLog) -> Attempt:
+        call, target, line = ticket.call, use.target, self.lines[use.target.provider]
         timeouts = ticket.plan.timeouts.get(target.provider, line.timeouts)
         adapter = adapter_for(target.dialect, call.operation)
         assert adapter is not None, "the plan holds only targets that serve the operation"
-        return Attempt(call, target, adapter, line.upstream, timeouts, log.clock.wall)
+        return Attempt(call, target, adapter, line.upstream, timeouts, log.clock.wall, use.heard)
 
     async def _reply(self, attempt: Attempt, ticket: Ticket, client: Client, settlement: Settlement) -> None:
         reply = await attempt.reply()
@@ -197,6 +199,11 @@ class Gateway:
             if frames:
                 log.answer_ready()
                 await client.write(frames, () if client.committed else _answer_headers(ticket, log))
+
+
+def _conceal(error: UpstreamError, target: Target) -> None:
+    address = target.base_url.split("://", 1)[-1]
+    error.conceal(target.credential.reveal() if target.credential else "", target.base_url, address)
 
 
 def _outcome(error: GatewayError) -> Outcome:

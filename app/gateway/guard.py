@@ -16,7 +16,8 @@ from app.gateway.plan import Plan
 from app.gateway.verdicts import NOTHING, Verdict
 from app.telemetry.record import CallRecord, Charge
 from app.usage.rates import Rates
-from providers.types import Call, Target, Usage
+from providers.errors import UpstreamError
+from providers.types import Call, RateLimits, Target, Usage
 
 
 @dataclass(slots=True)
@@ -93,6 +94,47 @@ class Gate(Protocol):
         ...
 
 
+class Use(Protocol):
+    """An attempt with the credential that was chosen for it."""
+
+    @property
+    def target(self) -> Target:
+        """The target with the credential."""
+        ...
+
+    def heard(self, status: int, limits: RateLimits | None) -> None:
+        """Learn from the head of an answer: its status, and what it says is left of the provider's limits."""
+        ...
+
+    def failed(self, error: UpstreamError) -> None:
+        """Learn from a failure; where it speaks of the credential, `retry_after` tells when one can be used again."""
+        ...
+
+    def has_other(self) -> bool:
+        """Whether another credential of the provider can be used at once."""
+        ...
+
+    def settle(self, spent: Spent, /) -> Sequence[Charge]:
+        """Give back, exactly once, as a passage does."""
+        ...
+
+    def charges(self) -> Sequence[Charge]:
+        """Give what would be charged, as a passage does."""
+        ...
+
+
+class Chooser(Protocol):
+    """The last gate of an attempt: it chooses the credential, with what holds for that alone."""
+
+    def take(self, ticket: Ticket, target: Target) -> Use:
+        """Let an attempt through. Raises the `GatewayError` that keeps it out, having taken nothing."""
+        ...
+
+    def steer(self, ticket: Ticket) -> Plan:
+        """Give the call's plan, what has no room as far as the providers say at its end."""
+        ...
+
+
 class Admissions:
     """The admissions of one call, settled together, in reverse, exactly once."""
 
@@ -124,6 +166,16 @@ class Passages:
         except BaseException:
             self.settle(Spent(None, None))
             raise
+
+    def choose(self, chooser: Chooser, ticket: Ticket, target: Target) -> Use:
+        """Pass the last gate too. Raises what it raises, the others given back."""
+        try:
+            use = chooser.take(ticket, target)
+        except BaseException:
+            self.settle(Spent(None, None))
+            raise
+        self._held.append(use)
+        return use
 
     def charges(self) -> list[Charge]:
         """Give what is held of money."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import httpx2
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
+from app.gateway.parking import Parked, Reason
 from app.gateway.transports import FAULTS
 from app.store.money import dollars
 from app.telemetry.metrics import Metrics
@@ -113,8 +114,32 @@ class Notices:
             "amount": dollars(budget.amount),
             "per": budget.period.kind.value,
         }
-        with contextlib.suppress(OSError, ValueError):
-            # It is told while a call settles, which a log that cannot be written must not end.
-            self._log.warning("budget_crossed", **told)
         self._metrics.count_crossing(budget.subject, str(crossing.share))
-        self._sender.put({"event": "budget_crossed", "at": self._now(), **told})
+        self._warn("budget_crossed", told)
+
+    def credential_parked(self, provider: str, position: int, parked: Parked) -> None:
+        """Tell that a credential is out of use. A rate limit is counted alone: it is over soon, and by itself."""
+        self._metrics.count_parking(provider, parked.reason)
+        event = _ALERTS.get(parked.reason)
+        if event is not None and not parked.again:
+            self._warn(
+                event, {"provider": provider, "credential": position, "seconds": round(parked.seconds, 3)}
+            )
+
+    def credential_freed(self, provider: str, position: int) -> None:
+        """Tell that a credential is back in use."""
+        with contextlib.suppress(OSError, ValueError):
+            self._log.info("credential_freed", provider=provider, credential=position)
+
+    def _warn(self, event: str, told: JsonObject) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            # It is told while a call is under way, which a log that cannot be written must not end.
+            self._log.warning(event, **told)
+        self._sender.put({"event": event, "at": self._now(), **told})
+
+
+_ALERTS: Mapping[Reason, str] = {
+    "quota_exhausted": "credential_exhausted",
+    "rejected": "credential_quarantined",
+}
+"""What is told of reasons that do not end by themselves."""

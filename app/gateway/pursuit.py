@@ -10,8 +10,16 @@ from dataclasses import dataclass, field
 from app.config.resilience import RetrySettings
 from app.errors import GatewayError
 from app.gateway.client import Client
-from app.gateway.guard import Ticket
-from app.gateway.retry import GiveUp, NextTarget, Progress, RetryBudget, Step, next_step
+from app.gateway.guard import Ticket, Use
+from app.gateway.retry import (
+    GiveUp,
+    NextTarget,
+    OtherCredential,
+    Progress,
+    RetryBudget,
+    Step,
+    next_step,
+)
 from app.gateway.route import Failure, Route
 from app.gateway.trail import Trail
 from providers.errors import UpstreamError
@@ -32,9 +40,9 @@ class Ways:
 
     patience: Callable[[str], Patience]
     """By provider."""
-    begin: Callable[[Target], None]
+    begin: Callable[[Target], Use]
     """Passes the gates of a target. Raises the `GatewayError` that keeps the attempt out."""
-    attempt: Callable[[Target], Awaitable[None]]
+    attempt: Callable[[Use], Awaitable[None]]
     """Tries it, to the end of the answer. Raises `UpstreamError`."""
     billed: Callable[[], bool]
     """Whether the attempt that has just failed may be billed."""
@@ -73,16 +81,16 @@ class Pursuit:
         patience = self.ways.patience(target.provider)
         tries_here = 0
         failed: Failure | None = None
-        while (closed := self._begin(target)) is None:
+        while use := self._begin(target):
             if not tries_here:
                 patience.budget.earn()
             tries_here += 1
             self.tries += 1
             try:
-                await self.ways.attempt(target)
+                await self.ways.attempt(use)
             except UpstreamError as error:
                 failed = self.failure = error
-                step = self._after(error, patience, tries_here)
+                step = self._after(error, use, patience, tries_here)
                 self.ways.trail.failed(target, error, step)
             else:
                 return None
@@ -90,35 +98,37 @@ class Pursuit:
                 raise self.failure
             if isinstance(step, NextTarget):
                 return failed
+            if isinstance(step, OtherCredential):
+                continue
             patience.budget.spend()
             await asyncio.sleep(step.seconds)
-        return failed or closed
+        return failed or self.closed[-1]
 
-    def _begin(self, target: Target) -> GatewayError | None:
-        """Pass the gates of a target, or say what keeps the attempt out."""
+    def _begin(self, target: Target) -> Use | None:
+        """Pass the gates of a target, or note what keeps the attempt out."""
         if self.client.left:
             # A call that is drained is read to its end; none is begun for nobody.
             raise asyncio.CancelledError
         try:
-            self.ways.begin(target)
+            return self.ways.begin(target)
         except GatewayError as error:
             self.closed.append(error)
             self.ways.trail.skipped(target, error)
-            return error
-        return None
+            return None
 
-    def _after(self, error: UpstreamError, patience: Patience, tries_here: int) -> Step:
+    def _after(self, error: UpstreamError, use: Use, patience: Patience, tries_here: int) -> Step:
         if self.client.has_content:
             return GiveUp()
+        # A strict budget has reserved one billed try for each target.
+        reserved = not (self.ticket.strict and self.ways.billed())
         progress = Progress(
             tries_of_target=tries_here,
             tries_of_call=self.tries,
             max_attempts=self.ways.max_attempts,
             time_left=self.deadline - asyncio.get_running_loop().time(),
             has_next=self.route.leads_on(error),
+            other_credential=reserved and use.has_other(),
         )
-        # A strict budget has reserved one billed try for each target.
-        reserved = not (self.ticket.strict and self.ways.billed())
         affordable = patience.budget.allows and reserved
         return next_step(error, progress, patience.settings, self.ways.random, affordable=affordable)
 

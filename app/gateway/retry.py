@@ -1,4 +1,4 @@
-"""What follows a failed attempt: the same target again, the next one, or the end. Pure.
+"""What follows a failed attempt: the same target again, another credential, the next target, or the end. Pure.
 
 Waits are random between nothing and a bound that doubles ("full jitter"), so that callers who
 failed together do not come back together.
@@ -40,7 +40,16 @@ class GiveUp:
     """Tell the client of the failure."""
 
 
-Step = RetryAfter | NextTarget | GiveUp
+@dataclass(frozen=True, slots=True)
+class OtherCredential:
+    """Try the same target at once with another credential.
+
+    It costs nothing of the retry budget: what was refused is out of use for a while, so that in an outage
+    each credential is asked a few times and not once more for every call.
+    """
+
+
+Step = RetryAfter | OtherCredential | NextTarget | GiveUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +65,8 @@ class Progress:
     """Seconds until the call's deadline; infinite without one."""
     has_next: bool
     """Whether another target may be tried after this failure."""
+    other_credential: bool = False
+    """Whether the failure speaks of the credential alone, and another one can be used at once."""
 
 
 class RetryBudget:
@@ -98,6 +109,10 @@ def next_step(
     if progress.tries_of_call >= progress.max_attempts or progress.time_left <= 0:
         return GiveUp()
     move_on = progress.has_next
+    if progress.other_credential:
+        # The last try is for another target, if there is one: all that this one has may be refused.
+        is_last = progress.tries_of_call + 1 >= progress.max_attempts
+        return NextTarget() if move_on and is_last else OtherCredential()
     if error.retry_same and affordable and progress.tries_of_target < settings.attempts:
         asked = error.retry_after or 0.0
         wait = asked + random() * _bound(settings, progress.tries_of_target)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from app.errors import BudgetExceeded, GatewayError, LimitReached
+from app.errors import BudgetExceeded, GatewayError, LimitReached, Upstream
 from app.gateway.plan import Cause, Plan
 from providers.errors import ContentPolicyViolation, ContextLengthExceeded, RateLimited, UpstreamError
 from providers.types import Target
@@ -21,6 +21,8 @@ _SPECIAL: Mapping[type[Failure], Cause] = {
 }
 """Failures that the other targets of a model would have too: only a chain for them helps."""
 _AT_A_LIMIT = (RateLimited, LimitReached, BudgetExceeded)
+_NO_CREDENTIAL_HAS_ROOM = "upstream_rate_limited"
+"""The kind of the refusal of a target whose credentials are all parked."""
 
 
 class Route:
@@ -49,7 +51,7 @@ class Route:
         if not left:
             return None
         if failure is not None:
-            self._all_at_limits &= isinstance(failure, _AT_A_LIMIT)
+            self._all_at_limits &= _is_at_limit(failure)
         if cause is not self._cause:
             self._given |= {target.name for target in self._chain[: self._at]}
             self._unused.pop(cause or "default", None)
@@ -71,7 +73,7 @@ class Route:
             return None, ()
         if here[1]:
             return here
-        return self._fallback(at_limits=self._all_at_limits and isinstance(failure, _AT_A_LIMIT))
+        return self._fallback(at_limits=self._all_at_limits and _is_at_limit(failure))
 
     def _fallback(self, *, at_limits: bool) -> tuple[Cause | None, Sequence[Target]]:
         causes: tuple[Cause, ...] = ("rate_limit", "default") if at_limits else ("default",)
@@ -85,3 +87,8 @@ class Route:
             return ()
         given = self._given | {target.name for target in self._chain[: self._at]}
         return [target for target in chain if target.name not in given]
+
+
+def _is_at_limit(failure: Failure) -> bool:
+    parked = isinstance(failure, Upstream) and failure.kind == _NO_CREDENTIAL_HAS_ROOM
+    return parked or isinstance(failure, _AT_A_LIMIT)

@@ -155,6 +155,8 @@ class Router:
             return "its provider is off"
         if asking.operation not in provider.operations:
             return f"does not serve {asking.operation}"
+        if not provider.has_credential_for(name.partition("/")[2]):
+            return "none of its credentials is for this model"
         regions = asking.principal.regions
         return _REGION if regions and provider.region not in regions else ""
 
@@ -212,7 +214,6 @@ def _target(provider: ActiveProvider, model: str) -> Target:
         dialect=provider.dialect,
         base_url=provider.base_url,
         model=model,
-        credential=provider.credential,
         quirks=provider.quirks,
         rename=provider.rename,
         drop=provider.drop,

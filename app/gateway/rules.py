@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from app.auth.principal import Principal
 from app.config.allowances import Budget as BudgetSettings
@@ -20,6 +21,7 @@ from app.usage.budgets import Budget
 from app.usage.periods import Period, PeriodKind
 from providers.types import Target
 
+Asked = TypeVar("Asked")
 REMEMBERED = 10_000
 """Answers kept for pairs of key and model: names come from clients, so there is a bound."""
 
@@ -31,7 +33,7 @@ class LimitRules:
         self._config = config
         self._keys = {key.name: _limits(f"key:{key.name}", key.limits) for key in config.auth.keys}
         self._of_client: dict[tuple[str, str], tuple[Limit, ...]] = {}
-        self._of_target: dict[tuple[str, str], tuple[Limit, ...]] = {}
+        self._of_target: dict[tuple[str, str, int | None], tuple[Limit, ...]] = {}
 
     def of_client(self, principal: Principal, model: str) -> tuple[Limit, ...]:
         """Give the limits of the key, its plan and the public model."""
@@ -42,11 +44,12 @@ class LimitRules:
         return known
 
     def of_target(self, target: Target) -> tuple[Limit, ...]:
-        """Give the limits of the provider, its credential and the groups that the model belongs to."""
-        known = self._of_target.get((target.provider, target.model))
+        """Give the limits of the provider, the credential and the groups that the model belongs to."""
+        key = target.provider, target.model, target.credential_position
+        known = self._of_target.get(key)
         if known is None:
             known = self._find_target(target)
-            _remember(self._of_target, (target.provider, target.model), known)
+            _remember(self._of_target, key, known)
         return known
 
     def max_wait(self, model: str) -> float:
@@ -66,8 +69,10 @@ class LimitRules:
         limits: list[Limit] = []
         if settings := self._config.providers.get(target.provider):
             limits += _limits(f"provider:{target.provider}", settings.limits)
-            for position, credential in enumerate(settings.keys):
-                limits += _limits(f"credential:{target.provider}/{position}", credential.limits)
+            position = target.credential_position
+            if position is not None and position < len(settings.keys):
+                subject = f"credential:{target.provider}/{position}"
+                limits += _limits(subject, settings.keys[position].limits)
         for name, group in self._config.limit_groups.items():
             if any(fnmatchcase(target.name, pattern) for pattern in group.models):
                 limits += _limits(f"group:{name}", group)
@@ -141,9 +146,7 @@ def _budgets(subject: str, settings: Iterable[BudgetSettings]) -> tuple[ClientBu
     )
 
 
-def _remember(
-    known: dict[tuple[str, str], tuple[Limit, ...]], key: tuple[str, str], limits: tuple[Limit, ...]
-) -> None:
+def _remember(known: dict[Asked, tuple[Limit, ...]], key: Asked, limits: tuple[Limit, ...]) -> None:
     if len(known) >= REMEMBERED:
         del known[next(iter(known))]
     known[key] = limits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.gateway.client import Client
-from app.gateway.guard import Admissions, Gate, Guard, Passages, Ticket
+from app.gateway.guard import Admissions, Chooser, Gate, Guard, Passages, Ticket, Use
 from app.gateway.record import CallLog, moment
 from app.gateway.verdicts import SUCCESS
 from app.telemetry.record import CallRecord, Charge, Intent, Outcome
@@ -32,13 +32,15 @@ class Settlement:
         self._intended = True
 
     def begin_attempt(
-        self, ticket: Ticket, target: Target, rates: Rates | None, gates: Sequence[Gate]
-    ) -> None:
+        self, ticket: Ticket, target: Target, rates: Rates | None, gates: Sequence[Gate], chooser: Chooser
+    ) -> Use:
         """Pass the gates of a target, and note what they hold. Raises the closed gate's error."""
         passages = Passages(gates, ticket, target)
-        self.log.begin_attempt(target, rates, passages)
+        use = passages.choose(chooser, ticket, target)
+        self.log.begin_attempt(use.target, rates, passages)
         if held := passages.charges():
             self._ledger.begin(_intent(ticket, self.log, [*self.log.charges, *held]))
+        return use
 
     def succeed(self, client: Client) -> None:
         """Close the account of an answer that came to its end, whether or not its client waited for it."""

@@ -1,4 +1,4 @@
-"""The gate of what a target must respect: the limits of its provider, credential and groups."""
+"""What a target must respect: the limits of its provider, of the credential that was chosen, and of groups."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.errors import GatewayError, from_upstream
 from app.gateway.plan import Plan
-from app.gateway.retry import GiveUp, NextTarget, Step
+from app.gateway.retry import GiveUp, NextTarget, OtherCredential, RetryAfter, Step
 from providers.errors import UpstreamError
 from providers.types import Json, Target
 
@@ -121,6 +122,13 @@ class _Logged:
 
 
 def _said(step: Step) -> str:
-    if isinstance(step, GiveUp):
-        return "end"
-    return "next target" if isinstance(step, NextTarget) else f"again in {step.seconds:.3f} s"
+    if isinstance(step, RetryAfter):
+        return f"again in {step.seconds:.3f} s"
+    return _SAID[type(step)]
+
+
+_SAID: Mapping[type[Step], str] = {
+    GiveUp: "end",
+    NextTarget: "next target",
+    OtherCredential: "again with another credential",
+}

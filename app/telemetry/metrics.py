@@ -26,6 +26,7 @@ from prometheus_client.registry import Collector
 from app.telemetry.record import CallRecord
 
 BREAKER_STATES = ("closed", "half_open", "open")
+CREDENTIAL_STATES = ("ready", "parked", "quarantined")
 MODELS_SHOWN = 500
 OTHER = "other"
 NONE = "none"
@@ -153,6 +154,12 @@ class Metrics:
             "Copies of calls that were not sent, because too many were under way.",
             registry=registry,
         )
+        self._parkings = Counter(
+            "switchgear_credential_parkings",
+            "Times that a credential was taken out of use, by why the provider refused it.",
+            ("provider", "reason"),
+            registry=registry,
+        )
         self.in_flight = Gauge(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
@@ -219,6 +226,10 @@ class Metrics:
         for name, count in held.items():
             gauge.labels(name).set_function(count)
 
+    def watch_credentials(self, standings: Callable[[], Iterable[CredentialStanding]]) -> None:
+        """Show how many credentials of each provider are in which state at each scrape."""
+        self.registry.register(_CredentialCollector(standings))
+
     def watch_output(self, dropped: Callable[[], int]) -> None:
         """Show how many log lines could not be written."""
         gauge = Gauge("switchgear_log_lines_dropped", "Log lines that nobody took.", registry=self.registry)
@@ -231,6 +242,10 @@ class Metrics:
     def count_dropped_copy(self) -> None:
         """Count a copy of a call that a mirror does not get."""
         self._mirror_dropped.inc()
+
+    def count_parking(self, provider: str, reason: str) -> None:
+        """Count that a credential was taken out of use."""
+        self._parkings.labels(provider, reason).inc()
 
     def count_refusal(self, code: str) -> None:
         """Count a request that was refused before it was a call."""
@@ -300,6 +315,35 @@ class _BreakerCollector(Collector):
             models.add_metric([provider], open_models[provider])
         yield states
         yield models
+
+
+class CredentialStanding(Protocol):
+    """A credential, by its provider and state."""
+
+    @property
+    def provider(self) -> str:
+        """Its provider."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """`ready`, `parked` or `quarantined`."""
+        ...
+
+
+class _CredentialCollector(Collector):
+    def __init__(self, standings: Callable[[], Iterable[CredentialStanding]]) -> None:
+        self._standings = standings
+
+    def collect(self) -> Iterable[Metric]:
+        counts = Counter_((standing.provider, standing.state) for standing in self._standings())
+        gauge = GaugeMetricFamily(
+            "switchgear_credentials", "Credentials of a provider, by state.", labels=["provider", "state"]
+        )
+        for provider in dict.fromkeys(provider for provider, _ in counts):
+            for state in CREDENTIAL_STATES:
+                gauge.add_metric([provider, state], counts[provider, state])
+        yield gauge
 
 
 class GenAiMetrics:

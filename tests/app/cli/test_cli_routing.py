@@ -184,9 +184,10 @@ def test_providers_says_what_is_on_and_why(sg, env):
         "dialect": "openai",
         "base_url": "https://api.openai.com/v1",
         "on": True,
-        "credential": True,
+        "credentials": 1,
+        "live": None,
     }
-    assert (rows["acme"]["on"], rows["acme"]["credential"]) == (True, False)
+    assert (rows["acme"]["on"], rows["acme"]["credentials"]) == (True, 0)
     assert (rows["groq"]["on"], rows["groq"]["why"]) == (False, "set GROQ_API_KEY")
     assert (rows["ollama"]["on"], rows["echo"]["on"]) == (False, False)
     table = sg("providers", env=env).out.splitlines()

@@ -6,13 +6,18 @@ import dataclasses
 
 import pytest
 
+from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from providers.catalog import CATALOG
-from providers.types import Operation, Secret
+from providers.types import Operation
 
 
 def names(loaded: Loaded) -> list[str]:
     return [provider.name for provider in loaded.providers]
+
+
+def keys_of(provider: ActiveProvider) -> list[str]:
+    return [each.key.reveal() for each in provider.credentials]
 
 
 def test_the_embedded_provider_is_on_when_nothing_else_is(loads) -> None:
@@ -26,7 +31,7 @@ def test_a_vendors_variable_switches_its_provider_on(loads) -> None:
     loaded = loads("", environ={"GROQ_API_KEY": "gsk-1", "OPENAI_API_KEY": "sk-1", "MISTRAL_API_KEY": ""})
     assert names(loaded) == ["openai", "groq"]
     openai = loaded.providers[0]
-    assert openai.credential == Secret("sk-1")
+    assert keys_of(openai) == ["sk-1"]
     row = CATALOG["openai"]
     for field in (
         "base_url",
@@ -71,19 +76,42 @@ def test_a_provider_without_its_key_is_off_and_that_is_said(loads, text: str, no
 
 def test_the_files_key_goes_before_the_vendors_variable(loads) -> None:
     environ = {"OPENAI_API_KEY": "sk-variable"}
-    assert loads("providers: {openai: {keys: [sk-file]}}", environ=environ).providers[0].credential == Secret(
-        "sk-file"
-    )
-    assert loads("providers: {openai: {keys: ['']}}", environ=environ).providers[0].credential == Secret(
-        "sk-variable"
-    )
+    (openai,) = loads("providers: {openai: {keys: [sk-file]}}", environ=environ).providers
+    assert keys_of(openai) == ["sk-file"]
+    (openai,) = loads("providers: {openai: {keys: ['']}}", environ=environ).providers
+    assert keys_of(openai) == ["sk-variable"]
+
+
+def test_several_keys_are_one_providers_and_empty_ones_are_left_out(loads) -> None:
+    (openai,) = loads(
+        """
+        providers:
+          openai:
+            keys:
+              - {key: sk-1, weight: 3, models: ["gpt-4*", o3]}
+              - "${NONE:-}"
+              - sk-3
+        """
+    ).providers
+    first, third = openai.credentials
+    assert (first.key.reveal(), first.position, first.weight) == ("sk-1", 0, 3)
+    assert (third.key.reveal(), third.position, third.weight) == ("sk-3", 2, 1)
+    assert [first.covers(model) for model in ("gpt-4o", "o3", "o3-mini")] == [True, True, False]
+    assert third.covers("anything")
+
+
+def test_without_a_key_for_everything_some_models_are_nobodys(loads) -> None:
+    (openai,) = loads("providers: {openai: {keys: [{key: sk-1, models: ['gpt-*']}]}}").providers
+    assert (openai.has_credential_for("gpt-4o"), openai.has_credential_for("o3")) == (True, False)
+    (ollama,) = loads("providers: {ollama: }").providers
+    assert ollama.has_credential_for("llama")
 
 
 def test_a_row_that_needs_no_key_is_on_when_named(loads) -> None:
     (ollama,) = loads("providers: {ollama: }").providers
-    assert (ollama.name, ollama.credential, ollama.allow_private) == ("ollama", None, True)
+    assert (ollama.name, ollama.credentials, ollama.allow_private) == ("ollama", (), True)
     (ollama,) = loads("providers: {ollama: {keys: ['']}}").providers
-    assert ollama.credential is None
+    assert ollama.credentials == ()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +169,7 @@ def test_settings_lie_over_the_row(loads) -> None:
 
 def test_any_server_that_speaks_openai(loads) -> None:
     (acme,) = loads("providers: {acme: {base_url: 'https://api.acme.test/v1/'}}").providers
-    assert (acme.dialect, acme.base_url, acme.credential) == ("openai", "https://api.acme.test/v1", None)
+    assert (acme.dialect, acme.base_url, acme.credentials) == ("openai", "https://api.acme.test/v1", ())
     assert acme.quirks.exact is False
     assert acme.operations == frozenset(Operation)
 

@@ -68,7 +68,8 @@ MISTAKES = [
     ("providers: {acme: {}}", "1:13: providers.acme: is not in the catalogue and has no base_url; give the base_url of its API"),
     ("providers: {'a/b': {base_url: 'https://a.test'}}", "1:13: providers.a/b: `a/b` cannot be a provider's name; use letters, digits, `-`, `_` and `.`, and no `/`"),
     ("providers: {openai: {dialect: opena}}", "1:31: providers.openai.dialect: there is no dialect `opena`; did you mean `openai`?"),
-    ("providers: {openai: {keys: [a, b]}}", "1:22: providers.openai.keys: several keys are not available yet: credential pools; give one key"),
+    ("providers: {openai: {keys: [{key: a, weight: 0}]}}", "1:46: providers.openai.keys[0].weight: must be at least 1"),
+    ("providers: {openai: {keys: [a, {key: b, models: large}]}}", "1:49: providers.openai.keys[1].models: must be a list; write `[…]`, or lines that begin with `- `"),
     ("providers: {openai: {max_tokens: 0}}", "1:34: providers.openai.max_tokens: must be at least 1"),
     # Models.
     ("models: {a: []}", "1:10: models.a: has no targets; give at least one: [openai/gpt-4o-mini]"),
@@ -121,7 +122,6 @@ LATER = [
     *(f"{key}: {{}}" for key in ("admin", "on_state_loss", "state")),
     "auth: {jwt: []}",
     *(f"providers: {{openai: {{{key}: x}}}}" for key in ("pool",)),
-    *(f"providers: {{openai: {{keys: [{{key: {KEY}, {key}: x}}]}}}}" for key in ("weight", "models")),
     *(f"models: {{a: {{targets: [openai/x], {key}: x}}}}" for key in ("hedge", "single_flight")),
     "plans: {a: {limits: {on_state_loss: open}}}",
     "storage: postgresql://localhost/x",

@@ -131,7 +131,7 @@ def test_a_secret_from_a_file(loads, tmp_path: Path) -> None:
         environ={"WHERE": str(tmp_path)},
     )
     assert loaded.config.auth.master_key.reveal() == "sk-from-the-file-0123"
-    assert [p.credential.reveal() for p in loaded.providers if p.credential] == [
+    assert [each.key.reveal() for p in loaded.providers for each in p.credentials] == [
         "sk-from-windows-0123",
         "sk-from-the-file-0123",
     ]
@@ -196,7 +196,7 @@ def test_a_secret_file_that_turns_bad_leaves_its_last_text(loads, tmp_path: Path
     file = tmp_path / "key"
     file.write_text(GOOD)
     loaded = loads("providers: {openai: {keys: [{file: key}]}}", clock=clock)
-    (credential,) = [each.credential for each in loaded.providers if each.credential]
+    (credential,) = [each.key for provider in loaded.providers for each in provider.credentials]
     replace(file, text)
     clock.now += 1
     assert credential.reveal() == GOOD

@@ -147,8 +147,7 @@ def test_a_variable_reaches_into_providers(loads) -> None:
         True,
     )
     assert (openai.name, openai.base_url) == ("openai", "https://proxy.test/v1")
-    assert openai.credential is not None
-    assert openai.credential.reveal() == "sk-from-the-variable"
+    assert [each.key.reveal() for each in openai.credentials] == ["sk-from-the-variable"]
 
 
 def test_variables_reach_into_a_budget(loads) -> None:

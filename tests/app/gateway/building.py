@@ -19,6 +19,8 @@ from app.config.resilience import RetrySettings
 from app.errors import GatewayError
 from app.gateway.balancing import Balancing, watched
 from app.gateway.client_limits import ClientLimits
+from app.gateway.credential_gate import CredentialGate
+from app.gateway.credential_pool import Credentials
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway, Line
 from app.gateway.guard import Gate, Guard
@@ -95,6 +97,10 @@ class Wire(httpx2.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
+        self.keys: list[str | None] = []
+        """The credentials that came with them."""
+        self.headers: dict[str, str] = {}
+        """Further headers of the answers."""
         self.answer: Callable[[dict[str, Any]], Said | Exception | Awaitable[Said]] = lambda _: whole(
             chat_answer(5)
         )
@@ -102,12 +108,14 @@ class Wire(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         body = json.loads(request.content)
         self.bodies.append(body)
+        self.keys.append(request.headers.get("authorization", "").removeprefix("Bearer ") or None)
         await asyncio.sleep(0)
         said = self.answer(body)
         if isinstance(said, Exception):
             raise said
         status, kind, pieces = said if isinstance(said, tuple) else await said
-        return httpx2.Response(status, headers={"content-type": kind}, stream=Pieces(pieces), request=request)
+        headers = {"content-type": kind, **self.headers}
+        return httpx2.Response(status, headers=headers, stream=Pieces(pieces), request=request)
 
 
 @dataclass
@@ -179,6 +187,7 @@ class House:
     """Wall seconds and monotonic seconds: move them."""
     told: list[CallRecord]
     loads: Loads
+    credentials: Credentials
 
     async def serve(
         self,
@@ -237,9 +246,9 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "config.yaml"
     file.write_text(config)
-    loaded = load([file], {}, {})
-    settings = loaded.config
     time = [NOON, 1000.0]
+    loaded = load([file], {}, {}, clock=lambda: time[1])
+    settings = loaded.config
     clock = Clock(lambda: time[0], lambda: time[1])
     chance = random.Random(1)
     wire, memory, metrics, sent = Wire(), Memory(), Metrics("0"), Sent([])
@@ -255,13 +264,9 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
     rules, limits, meters = BudgetRules(settings), LimitRules(settings), MemoryLimits()
     book, forecasts = BudgetBook(), Forecasts()
     price_book = Prices(PriceBook(prices), clock)
-    purse = Purse(
-        book,
-        price_book,
-        Notices(log, metrics, sent, clock.wall),  # type: ignore[arg-type] - it records what a log would get
-        clock,
-        unknown_price=settings.ledger.unknown_price,
-    )
+    notices = Notices(log, metrics, sent, clock.wall)  # type: ignore[arg-type] - it records what a log would get
+    purse = Purse(book, price_book, notices, clock, unknown_price=settings.ledger.unknown_price)
+    credentials = Credentials(loaded.providers, lambda: 0.5)
     loads = Loads()
     loads.configure(watched(settings.models.values()))
     balancing = Balancing(loads, clock.monotonic, chance.random, price_book.expected)
@@ -274,12 +279,8 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
             ClientBudgets(rules, purse),
             *guards,
         ],
-        gates=[
-            TargetLimits(limits, meters, clock),
-            ProviderBudgets(rules, purse),
-            LoadGate(loads, clock),
-            *gates,
-        ],
+        gates=[ProviderBudgets(rules, purse), LoadGate(loads, clock), *gates],
+        credentials=CredentialGate(credentials, TargetLimits(limits, meters, clock), notices, clock),
         forecasts=forecasts,
         prices=price_book,
         ledger=Ledger(memory, lambda: None),  # type: ignore[arg-type] - it has the one method that is used
@@ -291,7 +292,20 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         for key in settings.auth.keys
     }
     return House(
-        gateway, wire, memory, meters, book, rules, metrics, log, sent.notices, keys, time, [], loads
+        gateway,
+        wire,
+        memory,
+        meters,
+        book,
+        rules,
+        metrics,
+        log,
+        sent.notices,
+        keys,
+        time,
+        told=[],
+        loads=loads,
+        credentials=credentials,
     )
 
 

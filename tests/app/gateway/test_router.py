@@ -28,7 +28,7 @@ def provider(
         name=name,
         dialect="openai",
         base_url=f"https://{name}.test/v1",
-        credential=None,
+        credentials=(),
         timeouts=Timeouts(),
         quirks=Quirks(),
         rename={},

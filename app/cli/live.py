@@ -1,0 +1,83 @@
+"""What the running gateway thinks of its providers, asked over its admin API."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.cli.healthcheck import address_of, ask
+from app.config.models import Config
+from providers.types import Json
+
+WITHIN = 2.0
+"""Seconds for each step of asking."""
+PATH = "/admin/v1/providers"
+UNSHOWN = "states are not shown"
+_STATES = ("ready", "parked", "quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """How a provider stands in the running gateway."""
+
+    breaker: str
+    """`closed`, `open` or `half_open`."""
+    models_left_alone: int
+    """How many of its models have a breaker that is not closed."""
+    credentials: Mapping[str, int]
+    """How many are `ready`, `parked`, `quarantined`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of asking."""
+
+    providers: Mapping[str, Live]
+    problem: str = ""
+    """Why nothing is known, for people."""
+
+
+def ask_gateway(config: Config) -> Found:
+    """Ask the gateway of a configuration. Total."""
+    key = config.auth.master_key
+    if not key:
+        return Found({}, f"{UNSHOWN}: asking a running gateway takes its master key (SWITCHGEAR_MASTER_KEY)")
+    address = address_of(config.server)
+    health = ask(address)
+    place = f"{address.host}:{address.port}"
+    if not health.answers:
+        return Found({}, f"{UNSHOWN}: no gateway answers at {place}")
+    if not health.ours:
+        # Whoever else listens there is not to see the master key.
+        return Found({}, f"{UNSHOWN}: what answers at {place} is no gateway that is ready")
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=WITHIN)
+    try:
+        headers = {"Host": address.name, "Authorization": f"Bearer {key.reveal()}"}
+        connection.request("GET", PATH, headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        states = _read(json.loads(body)) if answer.status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError, RecursionError, KeyError, TypeError):
+        return Found({}, f"{UNSHOWN}: the gateway at {place} did not answer in time, or not as one does")
+    finally:
+        connection.close()
+    if states is None:
+        return Found({}, f"{UNSHOWN}: the gateway at {place} does not take this master key")
+    return Found(states)
+
+
+def _read(said: Json) -> Mapping[str, Live]:
+    whole = {each["provider"]: each["state"] for each in said["data"] if each["model"] is None}
+    models = Counter(each["provider"] for each in said["data"] if each["model"] and each["state"] != "closed")
+    credentials = Counter((each["provider"], each["state"]) for each in said["credentials"])
+    return {
+        name: Live(
+            state,
+            models[name],
+            {state: credentials[name, state] for state in _STATES if credentials[name, state]},
+        )
+        for name, state in whole.items()
+    }
