@@ -45,7 +45,7 @@ UPSTREAM_ERRORS = {
 @pytest.mark.parametrize("status", UPSTREAM_ERRORS)
 def test_a_providers_status(rig: Rig, openai: OpenAI, status: int, stream: bool) -> None:
     kind, expected, code = UPSTREAM_ERRORS[status]
-    slot = rig.exact()
+    slot = rig.lone() if status == 401 else rig.exact()
     slot.script(act.error_reply(status, "the provider says no"))
     error = ask(openai, model_of(slot), stream=stream)
     assert type(error) is kind
@@ -67,7 +67,7 @@ ANTHROPIC_ERRORS = {
 @pytest.mark.parametrize("name", ANTHROPIC_ERRORS)
 def test_an_anthropic_error(rig: Rig, openai: OpenAI, name: str) -> None:
     kind, code = ANTHROPIC_ERRORS[name]
-    slot = rig.anthropic()
+    slot = rig.lone("loneant") if name == "error_401" else rig.anthropic()
     slot.script(act.golden_reply(f"anthropic/{name}.json", int(name.split("_")[1])))
     error = ask(openai, model_of(slot))
     assert type(error) is kind

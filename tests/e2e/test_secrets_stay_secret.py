@@ -33,8 +33,10 @@ def provoke(gateway: Gateway, slot: Slot, secret: str, prompt: str) -> None:
         act.redirect(302, f"http://127.0.0.1:9/?key={secret}"),
     ):
         slot.script(action)
-        for model in ("up/up", "old/up"):
-            gateway.chat(model, prompt=prompt, user=prompt)
+        for provider_ in ("up", "old"):
+            gateway.chat(f"{provider_}/up", prompt=prompt, user=prompt)
+            # So that the next one is asked too, though its credential was refused.
+            gateway.post(f"/admin/v1/providers/{provider_}/reset", {}, key=canary("MASTER"))
     error = b'data: {"error":{"message":"%b","type":"server_error"}}\n\n' % telling.encode()
     first = act.events_of("openai/chat_stream_text.sse")[:3]
     slot.script(act.stream_of([*first, error]))

@@ -297,12 +297,14 @@ def free_port() -> int:
 
 
 def secrets_of(config: Mapping[str, Any]) -> Iterator[str]:
-    """Give the keys and credentials in a configuration."""
+    """Give the keys and credentials that stand in a configuration."""
     for key in config.get("auth", {}).get("keys", []):
         yield key["key"]
     for provider in config.get("providers", {}).values():
         for credential in provider.get("keys", []):
-            yield credential["key"] if isinstance(credential, dict) else credential
+            text = credential["key"] if isinstance(credential, dict) else credential
+            if isinstance(text, str):
+                yield text
 
 
 def _series(name: str, labels: Mapping[str, str]) -> str:

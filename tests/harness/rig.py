@@ -16,6 +16,8 @@ from tests.harness.upstream import Slot, Upstream
 TIMEOUTS = {"connect": "1s", "first_event": "600ms", "idle": "600ms", "response": "600ms"}
 PAIRS = 100
 """How many models with a fallback one gateway has."""
+LONERS = 6
+"""How many providers of each dialect there are for tests after which nobody asks them again."""
 
 KINDS: dict[str, dict[str, Any]] = {
     "exact": {"exact": True},
@@ -30,6 +32,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "roomy": {"exact": True, "timeouts": {"response": "20s", "first_event": "20s"}},
     # Nobody listens on the discard port of a test machine's loopback.
     "refused": {"base_url": "http://127.0.0.1:9/v1"},
+    **{f"lone{number}": {"exact": True} for number in range(LONERS)},
+    **{f"loneant{number}": {"dialect": "anthropic"} for number in range(LONERS)},
 }
 """The providers of the common gateway. A slot is a model of one of them."""
 
@@ -51,6 +55,7 @@ class Rig:
         self.upstream = upstream
         self._numbers = itertools.count()
         self._pairs = iter(range(PAIRS))
+        self._loners = {"lone": iter(range(LONERS)), "loneant": iter(range(LONERS))}
 
     def exact(self) -> Slot:
         """A model of a provider that speaks clean OpenAI, passed through."""
@@ -69,6 +74,19 @@ class Rig:
         number = next(self._pairs)
         return Pair(
             f"pair-{number}", *(self.upstream.slot(f"{kind}-{number}") for kind in ("paira", "pairb"))
+        )
+
+    def lone(self, kind: str = "lone") -> Slot:
+        """A model of a provider that no other test has: its credential may be refused."""
+        return self._slot(f"{kind}{next(self._loners[kind])}")
+
+    def lone_pair(self) -> Pair:
+        """A model with a fallback whose first provider no other test has."""
+        number = next(self._loners["lone"])
+        return Pair(
+            f"lone-{number}",
+            self.upstream.slot(f"lone{number}-pair"),
+            self.upstream.slot(f"pairb-lone{number}"),
         )
 
     def _slot(self, kind: str) -> Slot:
@@ -126,7 +144,13 @@ def rig_config(upstream: Upstream) -> dict[str, Any]:
     """Give the common configuration."""
     providers = {name: provider(upstream, name, **settings) for name, settings in KINDS.items()}
     pairs = {f"pair-{n}": [f"paira/paira-{n}", f"pairb/pairb-{n}"] for n in range(PAIRS)}
-    models = {"fast": ["fastone/fastone"], "refused-then-ok": ["refused/any", "rescuer/rescuer"], **pairs}
+    loners = {f"lone-{n}": [f"lone{n}/lone{n}-pair", f"pairb/pairb-lone{n}"] for n in range(LONERS)}
+    models = {
+        "fast": ["fastone/fastone"],
+        "refused-then-ok": ["refused/any", "rescuer/rescuer"],
+        **pairs,
+        **loners,
+    }
     return config_for({**providers, "echo": dict(ONE_TRY)}, models)
 
 

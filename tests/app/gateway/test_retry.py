@@ -17,6 +17,7 @@ from app.gateway.retry import (
     FLOOR,
     GiveUp,
     NextTarget,
+    OtherCredential,
     Progress,
     RetryAfter,
     RetryBudget,
@@ -51,6 +52,7 @@ def step(
     has_next: bool = True,
     luck: float = 0.5,
     affordable: bool = True,
+    other: bool = False,
     settings: RetrySettings = DEFAULT,
 ) -> Step:
     """Decide for a call that has just failed for the first time, but for what is said."""
@@ -60,6 +62,7 @@ def step(
         max_attempts=most,
         time_left=left,
         has_next=has_next,
+        other_credential=other,
     )
     return next_step(error, progress, settings, lambda: luck, affordable=affordable)
 
@@ -132,6 +135,26 @@ def test_those_who_are_told_the_same_time_do_not_come_back_together() -> None:
     waits = [step(error, luck=random.random()) for _ in range(100)]
     assert len(set(waits)) == 100
     assert all(isinstance(each, RetryAfter) and 1.0 <= each.seconds < 1.2 for each in waits)
+
+
+@pytest.mark.parametrize("kind", [errors.RateLimited, errors.QuotaExhausted, errors.CredentialRejected])
+def test_another_credential_is_tried_at_once_whatever_the_budget_and_the_targets_tries(
+    kind: type[UpstreamError],
+) -> None:
+    for error in (kind("x"), kind("x", retry_after=60.0)):
+        assert step(error, tries=5, other=True, affordable=False) == OtherCredential()
+        assert step(error, tries=5, other=True, has_next=False) == OtherCredential()
+
+
+def test_case_94_other_credentials_take_no_more_tries_than_the_call_has_and_leave_one_to_another_target() -> (
+    None
+):
+    error = errors.RateLimited("x")
+    assert step(error, of_call=1, most=3, other=True) == OtherCredential()
+    assert step(error, of_call=2, most=3, other=True) == NextTarget()
+    assert step(error, of_call=2, most=3, other=True, has_next=False) == OtherCredential()
+    assert step(error, of_call=3, most=3, other=True, has_next=False) == GiveUp()
+    assert step(error, left=0.0, other=True) == GiveUp()
 
 
 @pytest.mark.parametrize(
