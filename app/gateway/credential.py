@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from app.config.activation import ProviderCredential
@@ -80,25 +80,26 @@ class Credential:
         self.credit = 0.0
         """What the pool owes it of its share of the calls."""
         self._random = random
-        self._secret = Secret(settings.key.reveal())
+        self._text = settings.key.reveal()
+        self._secret = Secret(self._text)
         self._whole = Parking(random)
         self._models: OrderedDict[str, _OfModel] = OrderedDict()
 
     def follow(self) -> None:
         """Look at the secret: one that has changed is another credential, of which nothing bad is known."""
         text = self.settings.key.reveal()
-        if text != self._secret.reveal():
-            self._secret = Secret(text)
+        if text is not self._text and text != self._text:
+            self._text, self._secret = text, Secret(text)
             self._whole.reset()
             self._models.clear()
 
     def holds(self, key: Secret) -> bool:
         """Whether this is the secret that it has."""
-        return self._secret.reveal() == key.reveal()
+        return self._text == key.reveal()
 
     def used_for(self, target: Target) -> Target:
         """Give the target with this credential. What its file says later does not change it."""
-        return replace(target, credential=self._secret, credential_position=self.settings.position)
+        return target.using(self._secret, self.settings.position)
 
     def weight(self, model: str, now: float) -> float:
         """Give its weight: less just after its return."""
@@ -106,7 +107,9 @@ class Credential:
 
     def wait(self, model: str, now: float) -> float:
         """Give the seconds until it may be used for a model; 0: now."""
-        return max(parking.wait(now) for parking in self._parkings(model))
+        known = self._models.get(model)
+        whole = self._whole.wait(now)
+        return whole if known is None else max(whole, known.parking.wait(now))
 
     def is_barred(self, model: str) -> bool:
         """Whether it is out of use, or due to be tried."""

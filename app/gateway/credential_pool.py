@@ -7,7 +7,7 @@ tried goes first, now and then; those whose limits have no room, as far as the p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.config.activation import ActiveProvider, ProviderCredential
 from app.gateway.credential import Credential, CredentialStanding
@@ -18,8 +18,7 @@ TRIAL_GAP = 1.0
 _TRIAL, _FITS, _SHORT, _LAST = range(4)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A credential that a call may get."""
 
     credential: Credential

@@ -20,10 +20,13 @@ _REMAINING_TOKENS = (
 )
 _RESET_REQUESTS = ("x-ratelimit-reset-requests", "x-ratelimit-reset")
 _RESET_TOKENS = ("x-ratelimit-reset-tokens",)
+_ALL = frozenset((*_REMAINING_REQUESTS, *_REMAINING_TOKENS, *_RESET_REQUESTS, *_RESET_TOKENS))
 
 
 def parse_limits(head: Head, now: float) -> RateLimits | None:
     """Read the `x-ratelimit-*` headers, or None where there are none. Total."""
+    if _ALL.isdisjoint(head.headers):
+        return None
     limits = RateLimits(
         remaining_requests=_count(head.headers, _REMAINING_REQUESTS),
         remaining_tokens=_count(head.headers, _REMAINING_TOKENS),

@@ -35,7 +35,7 @@ def gateway(tmp_path_factory, secrets) -> Iterator[Gateway]:
     config: dict[str, Any] = {
         **shipped,
         "auth": {"keys": [{"name": "app", "key": KEY}]},
-        "providers": {"nobody": unreachable, "echo": {}},
+        "providers": {"nobody": unreachable, "echo": {"keys": ["cred-metrics-0123456789"]}},
         "models": {"rescued": ["nobody/model", "echo/model"]},
     }
     with Gateway(config, folder, secrets) as running:
@@ -49,15 +49,16 @@ def series(gateway: Gateway) -> Mapping[str, set[str]]:
         ("echo/model", {}, 200),
         ("echo/model", {"stream": True, "stream_options": {"include_usage": True}}, 200),
         ("echo/model", {"echo": {"status": 500}}, 502),
-        ("echo/model", {"echo": {"status": 401}}, 502),
-        ("echo/model", {"echo": {"status": 429}}, 429),
         ("rescued", {}, 200),
+        ("echo/limited", {"echo": {"status": 429}}, 429),
+        # The last one: its credential is not used after it.
+        ("echo/model", {"echo": {"status": 401}}, 502),
     )
+    embedded = gateway.post("/v1/embeddings", {"model": "echo/model", "input": "text"})
+    assert embedded.status == 200, embedded
     for model, fields, status in calls:
         answer = gateway.chat(model, **fields)
         assert answer.status == status, answer
-    embedded = gateway.post("/v1/embeddings", {"model": "echo/model", "input": "text"})
-    assert embedded.status == 200, embedded
     labels: dict[str, set[str]] = defaultdict(set)
     for family in text_string_to_metric_families(scrape(gateway, TOKEN).body.decode()):
         for sample in family.samples:

@@ -329,3 +329,49 @@ def test_each_dialect_is_asked_in_its_own_way():
 
 def test_a_dialect_without_a_list_of_models_is_not_asked():
     assert probe_request(Target(provider="x", dialect="echo", base_url="http://x", model="")) is None
+
+
+MASTER = "sk-cli-master-0123456789abcdef"
+
+
+def test_providers_says_why_it_shows_no_states(sg, env):
+    said = sg("providers", env=env)
+    assert (said.code, said.err) == (
+        0,
+        "states are not shown: asking a running gateway takes its master key (SWITCHGEAR_MASTER_KEY)\n",
+    )
+    port = free_port()
+    env |= {"SWITCHGEAR_MASTER_KEY": MASTER, "SWITCHGEAR_SERVER__PORT": str(port)}
+    said = sg("providers", "--json", env=env)
+    assert (said.code, said.err) == (0, f"states are not shown: no gateway answers at 127.0.0.1:{port}\n")
+    assert {row["live"] for row in json.loads(said.out)} == {None}
+
+
+def test_nobody_else_who_listens_there_gets_the_master_key(sg, env, secrets):
+    secrets.plant(MASTER)
+    with answering(200, b"hello") as (url, seen):
+        port = url.rpartition(":")[2]
+        env |= {"SWITCHGEAR_MASTER_KEY": MASTER, "SWITCHGEAR_SERVER__PORT": port}
+        said = sg("providers", env=env)
+    assert said.code == 0
+    assert "is no gateway that is ready" in said.err
+    assert [path for path, _ in seen] == ["/health/ready"]
+    assert MASTER not in repr(seen)
+
+
+def test_each_key_of_a_provider_is_tested(sg, write, secrets):
+    secrets.plant(CREDENTIAL)
+    with answering(200, b'{"data": []}') as (url, seen):
+        write(
+            f"providers: {{acme: {{base_url: '{url}/v1', allow_private: true, "
+            "keys: ['${ACME_KEY}', '${ACME_KEY}-2']}}\n"
+        )
+        said = sg("providers", "test", "acme", env={"ACME_KEY": CREDENTIAL})
+    assert [line.split(";")[0] for line in said.out.splitlines()] == [
+        "acme keys[0] ok: 0 models",
+        "acme keys[1] ok: 0 models",
+    ]
+    assert [headers["authorization"] for _, headers in seen] == [
+        f"Bearer {CREDENTIAL}",
+        f"Bearer {CREDENTIAL}-2",
+    ]
