@@ -306,9 +306,9 @@ def from_upstream(error: upstream.UpstreamError) -> Upstream:
 
 
 def _retry_headers(error: upstream.UpstreamError) -> tuple[tuple[str, str], ...]:
-    if isinstance(error, upstream.QuotaExhausted):
-        return retry_headers(None)
-    return () if error.retry_after is None else retry_headers(error.retry_after)
+    if error.retry_after is None:
+        return retry_headers(None) if isinstance(error, upstream.QuotaExhausted) else ()
+    return retry_headers(error.retry_after)
 
 
 def retry_headers(wait: float | None) -> tuple[tuple[str, str], ...]:

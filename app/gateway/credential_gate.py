@@ -121,7 +121,7 @@ class _With:
         if parked is not None:
             self.notices.credential_parked(self.target.provider, self.credential.settings.position, parked)
         if isinstance(error, RateLimited):
-            error.retry_after = self.pool.wait(self.target.model, now) or None
+            error.retry_after = self.pool.wait(self.target.model, now)
 
     def has_other(self) -> bool:
         return self.blamed and not self.pool.wait(self.target.model, self.clock.monotonic())

@@ -23,10 +23,10 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.telemetry.credential_metrics import CredentialCollector, CredentialStanding
 from app.telemetry.record import CallRecord
 
 BREAKER_STATES = ("closed", "half_open", "open")
-CREDENTIAL_STATES = ("ready", "parked", "quarantined")
 MODELS_SHOWN = 500
 OTHER = "other"
 NONE = "none"
@@ -228,7 +228,7 @@ class Metrics:
 
     def watch_credentials(self, standings: Callable[[], Iterable[CredentialStanding]]) -> None:
         """Show how many credentials of each provider are in which state at each scrape."""
-        self.registry.register(_CredentialCollector(standings))
+        self.registry.register(CredentialCollector(standings))
 
     def watch_output(self, dropped: Callable[[], int]) -> None:
         """Show how many log lines could not be written."""
@@ -315,35 +315,6 @@ class _BreakerCollector(Collector):
             models.add_metric([provider], open_models[provider])
         yield states
         yield models
-
-
-class CredentialStanding(Protocol):
-    """A credential, by its provider and state."""
-
-    @property
-    def provider(self) -> str:
-        """Its provider."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """`ready`, `parked` or `quarantined`."""
-        ...
-
-
-class _CredentialCollector(Collector):
-    def __init__(self, standings: Callable[[], Iterable[CredentialStanding]]) -> None:
-        self._standings = standings
-
-    def collect(self) -> Iterable[Metric]:
-        counts = Counter_((standing.provider, standing.state) for standing in self._standings())
-        gauge = GaugeMetricFamily(
-            "switchgear_credentials", "Credentials of a provider, by state.", labels=["provider", "state"]
-        )
-        for provider in dict.fromkeys(provider for provider, _ in counts):
-            for state in CREDENTIAL_STATES:
-                gauge.add_metric([provider, state], counts[provider, state])
-        yield gauge
 
 
 class GenAiMetrics:

@@ -168,6 +168,22 @@ async def test_case_63_where_all_are_parked_the_smallest_wait_is_told(tmp_path: 
     assert Counter(house.wire.keys) == dict.fromkeys(KEYS[:3], 1)
 
 
+async def test_case_63_an_empty_account_hides_no_shorter_wait(tmp_path: Path) -> None:
+    house = build(tmp_path, config_yaml(providers=pool(2)))
+    answer_by_key(house, {KEYS[0]: error(429), KEYS[1]: error(402)})
+    for _ in range(2):
+        refused = await refusal(house)
+        assert (refused.http_status, refused.code) == (429, "upstream_rate_limited")
+        assert dict(refused.headers)["retry-after"] == "1"
+    assert len(house.wire.keys) == 2
+    answer_by_key(house, dict.fromkeys(KEYS, error(402)))
+    house.time[1] += 1.0
+    for _ in range(2):
+        refused = await refusal(house)
+        assert 3590 <= int(dict(refused.headers)["retry-after"]) <= 3600
+        assert ("x-should-retry", "false") in refused.headers
+
+
 async def test_case_64_where_all_are_refused_it_is_ours_to_mend(tmp_path: Path) -> None:
     house = build(tmp_path, config_yaml(providers=pool(2)))
     house.wire.answer = lambda _: error(401, message=f"Incorrect API key provided: {house.wire.keys[-1]}")
