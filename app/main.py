@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
 from app.api.pages import PageRooms, build_pages
+from app.api.porter import Porter
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
 from app.assembly import Lasting, assemble, configured_keys
@@ -32,10 +33,13 @@ from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
 from app.gateway.echo import EchoTransport
+from app.gateway.entrance import Entrance, capacity_of
 from app.gateway.forecast import Forecasts
 from app.gateway.loads import Loads
+from app.gateway.lobby import Lobby
 from app.gateway.mirror import Copies
 from app.gateway.notices import Notices, Webhook
+from app.gateway.pulse import watch_loop, watch_memory
 from app.gateway.rules import BudgetRules
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
@@ -52,6 +56,7 @@ from app.telemetry.logging import CallLines, configure
 from app.telemetry.metrics import Metrics
 from app.telemetry.output import Output
 from app.telemetry.record import CallRecord
+from app.telemetry.refusals import Refusals
 from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
 from app.usage.ledger_retention import let_go_of_old_rows
@@ -79,6 +84,7 @@ class Running:
     app: App
     refused: Callable[[str, GatewayError], None]
     """Tells of a request that the front door refused."""
+    porter: Porter
     readiness: Readiness
     current: Current
     keys: KeyRing
@@ -207,8 +213,19 @@ async def create_app(
             metrics.count_refusal(error.code)
             log.warning("refused", request_id=request_id, status=error.http_status, code=error.code)
 
-        hall = FrontHall(call_endpoints(rooms), build_pages(pages), new_id, log)
-        yield Running(hall, refused, readiness, current, keys, stored, key_store, reloader, deployment)
+        endpoints = call_endpoints(rooms)
+        entrance, refusals = Entrance(capacity_of(config)), Refusals(log, metrics)
+        closing.callback(watch_loop(entrance, metrics, clock.monotonic).stop)
+        memory = watch_memory(entrance, config.server.overload.max_memory, refusals)
+        _run_beside(memory, "memory", closing)
+        lobby = Lobby(entrance, asyncio.get_running_loop(), config.server.overload.max_wait)
+        deployment.followers.append(lambda config: _configure_entrance(lobby, config))
+        porter = Porter(endpoints, keys, lobby, random.random, new_id, refusals)
+
+        hall = FrontHall(endpoints, build_pages(pages), new_id, log)
+        yield Running(
+            hall, refused, porter, readiness, current, keys, stored, key_store, reloader, deployment
+        )
 
 
 def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
@@ -234,6 +251,11 @@ def _days(current: Current) -> Callable[[], float | None]:
 
 def _configure_log(out: Output, config: Config) -> None:
     configure(out, level=config.logging.level, format=config.logging.format)
+
+
+def _configure_entrance(lobby: Lobby, config: Config) -> None:
+    lobby.entrance.configure(capacity_of(config))
+    lobby.max_wait = config.server.overload.max_wait
 
 
 def _run_beside(work: Coroutine[None, None, None], name: str, closing: AsyncExitStack) -> None:

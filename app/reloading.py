@@ -21,8 +21,8 @@ from app.config.secret_files import CHECK_EVERY, Stamp, stamp_of
 from app.errors import InvalidConfiguration
 from app.store.database import StoreUnavailable
 
-AT_START = ("server.host", "server.port", "storage")
-"""Settings that are read once: a listening socket and an open database cannot be swapped."""
+AT_START = ("server.host", "server.port", "server.overload.max_memory", "storage")
+"""Settings that are read once: a listening socket, a watch on the memory and an open database are not swapped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,12 @@ def header(headers: RawHeaders, name: bytes) -> bytes | None:
     return next((value for found, value in headers if found == name), None)
 
 
+def request_id_of(headers: RawHeaders, new_id: Callable[[], str]) -> str:
+    """Give the id that the client has sent if it is a sane one, else a new one."""
+    given = header(headers, b"x-request-id")
+    return given.decode() if given and _SANE_ID.fullmatch(given) else new_id()
+
+
 def error_messages(error: GatewayError, request_id: str, *, close: bool = False) -> tuple[Message, Message]:
     """Render a refusal as the two ASGI messages of a whole response."""
     body = error.body()
@@ -68,7 +74,7 @@ class FrontHall:
         if scope["type"] != "http":
             await self._pages(scope, receive, send)
             return
-        request_id = scope[REQUEST_ID] = self._request_id(scope["headers"])
+        request_id = scope[REQUEST_ID] = request_id_of(scope["headers"], self._new_id)
         started = False
 
         async def tagged(message: Message) -> None:
@@ -97,10 +103,6 @@ class FrontHall:
                 f"{scope['path']} takes POST, not {scope['method']}.", headers=(("allow", "POST"),)
             )
         return room
-
-    def _request_id(self, headers: RawHeaders) -> str:
-        given = header(headers, b"x-request-id")
-        return given.decode() if given and _SANE_ID.fullmatch(given) else self._new_id()
 
     async def _refuse(self, error: GatewayError, request_id: str, send: Send) -> None:
         for message in error_messages(error, request_id, close=True):

@@ -12,9 +12,11 @@ from uuid import uuid4
 import httptools
 
 from app.api.farewell import Farewell
-from app.api.front_door_connection import BoundedProtocol, Door, Refused
+from app.api.front_door_connection import Door, Refused
+from app.api.front_door_entrance import EntranceProtocol
 from app.api.front_door_head import HostRule, check_head, refusal, without_upgrade
 from app.api.front_door_limits import NEVER, FrontDoorLimits
+from app.api.porter import Doorkeeper, NoPorter
 from app.errors import BadRequest, GatewayError, HeadersTooLarge, UriTooLong
 
 __all__ = ["FrontDoorLimits", "FrontDoorProtocol", "front_door"]
@@ -31,7 +33,7 @@ def _ignore(_request_id: str, _error: GatewayError) -> None:
     pass
 
 
-class FrontDoorProtocol(BoundedProtocol):
+class FrontDoorProtocol(EntranceProtocol):
     """One connection. `front_door` makes the class that uvicorn can instantiate."""
 
     def data_received(self, data: bytes) -> None:
@@ -150,10 +152,18 @@ def front_door(
     new_id: Callable[[], str] = _fresh_id,
     refused: Refused = _ignore,
     farewell: Farewell | None = None,
+    porter: Doorkeeper | None = None,
 ) -> type[FrontDoorProtocol]:
     """Give the class for `uvicorn.Config(http=…)`; `refused(request_id, error)` hears what it answers itself."""
 
     class ConfiguredFrontDoor(FrontDoorProtocol):
-        door = Door(limits or FrontDoorLimits(), hosts or HostRule(), new_id, refused, farewell or Farewell())
+        door = Door(
+            limits or FrontDoorLimits(),
+            hosts or HostRule(),
+            new_id,
+            refused,
+            farewell or Farewell(),
+            porter or NoPorter(),
+        )
 
     return ConfiguredFrontDoor

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from app.api.farewell import Farewell
 from app.api.front_door_head import HostRule, render
 from app.api.front_door_limits import NEVER, BodyPace, FrontDoorLimits, WriteStall
+from app.api.porter import Doorkeeper
 from app.errors import GatewayError, RequestTimeout
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Door:
     new_id: Callable[[], str]
     refused: Refused
     farewell: Farewell
+    porter: Doorkeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +115,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stall.stop()
 
     # The application's side.
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, cast("ASGI3Application", partial(self._run, cycle, app)))
 
     def _run(
         self, cycle: RequestResponseCycle, app: ASGI3Application, scope: Any, receive: Any, send: Any

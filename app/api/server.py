@@ -19,6 +19,7 @@ from app.api.farewell import Farewell
 from app.api.front_door import FrontDoorLimits, FrontDoorProtocol, front_door
 from app.api.front_door_head import HostRule
 from app.api.listening import BACKLOG
+from app.api.porter import Doorkeeper
 from app.api.readiness import Readiness
 from app.config.models import Server as ServerConfig
 from app.errors import GatewayError
@@ -141,12 +142,13 @@ def http_server(
     new_id: Callable[[], str],
     refused: Refused,
     readiness: Readiness,
+    porter: Doorkeeper,
 ) -> Server:
     """Build the server. Its lifespan is off: what it needs is open before it starts."""
     farewell, hosts = Farewell(), HostRule(config.allowed_hosts)
     settings = uvicorn.Config(
         app,
-        http=front_door(FrontDoorLimits(), hosts, new_id, refused, farewell),
+        http=front_door(FrontDoorLimits(), hosts, new_id, refused, farewell, porter),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -64,7 +64,9 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
     async with create_app(loaded, setting.read, log, out) as running:
         key = await ensure_key(loaded, running)
         listener = listen(config.server.host, config.server.port, lifeline.inherited)
-        server = http_server(running.app, config.server, new_id, running.refused, running.readiness)
+        server = http_server(
+            running.app, config.server, new_id, running.refused, running.readiness, running.porter
+        )
         host, port = listener.getsockname()[:2]
         log.info(
             "listening", version=VERSION, host=host, port=port, providers=[p.name for p in loaded.providers]

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
+from app.config.overload import Overload
 from app.config.public_models import ModelSettings
 from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.scalars import (
@@ -38,7 +39,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Server(Section):
     """Where and how the gateway listens."""
 
-    later = frozenset({"workers", "max_inflight", "trusted_proxies", "cors"})
+    later = frozenset({"workers", "trusted_proxies", "cors"})
 
     host: Text = "127.0.0.1"
     """Address to listen on."""
@@ -46,6 +47,10 @@ class Server(Section):
     """Port to listen on; 0 takes any free one."""
     max_body: Size = 32 << 20
     """Largest request body that is accepted, in bytes or as `32MiB`."""
+    max_inflight: Count = 10_000
+    """Calls that may be under way at once; more are refused at once with 503 and `Retry-After`."""
+    overload: Overload = Overload()
+    """Who is refused first when there is more to do than can be done."""
     drain: Duration = 60.0
     """How long running calls may go on after a stop was asked for."""
     drain_notice: Duration = 1.0
@@ -81,7 +86,7 @@ class Key(Section):
     budget: Budgets = ()
     """How much the key may spend: as under `plans`."""
     priority: Literal["low", "normal", "high"] = "normal"
-    """Who goes first where calls wait."""
+    """Who goes first where calls wait, and is refused last where there is too much to do."""
     regions: Listing[Text] = ()
     """Regions of providers that the key's calls may go to, such as `eu`; an empty list means all."""
     metadata: Table[Word] = EMPTY

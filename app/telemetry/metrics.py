@@ -33,6 +33,7 @@ NONE = "none"
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _OWN_SECONDS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
+_LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 # The bucket boundaries that the semantic conventions advise.
 _GEN_AI_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _GEN_AI_TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
@@ -163,6 +164,18 @@ class Metrics:
         self.in_flight = Gauge(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
+        self._turned_away = Counter(
+            "switchgear_overload_refusals",
+            "Calls that were refused because there was too much to do, by the reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self.loop_lag = Histogram(
+            "switchgear_event_loop_lag_seconds",
+            "How late the event loop came to its regular tick.",
+            buckets=_LAG_SECONDS,
+            registry=registry,
+        )
         self._gen_ai = GenAiMetrics(registry)
         Gauge("switchgear_build_info", "Always 1.", ("version",), registry=registry).labels(version).set(1)
 
@@ -255,6 +268,10 @@ class Metrics:
         """Count a reload that was `applied`, `unchanged` or `rejected`."""
         self._reloads.labels(result).inc()
         self._rejected.set(result == "rejected")
+
+    def turned_away(self, reason: str) -> Counter:
+        """Give the counter of calls that overload kept out for this reason."""
+        return self._turned_away.labels(reason)
 
     def scrape(self) -> bytes:
         """Give the text exposition format."""

@@ -11,6 +11,7 @@ import pytest
 
 from app.api.asgi import Receive, Scope, Send, error_messages
 from app.api.listening import CannotListen, listen
+from app.api.porter import NoPorter
 from app.api.readiness import Readiness
 from app.api.server import Server, Stop, http_server
 from app.config.models import Server as ServerConfig
@@ -102,7 +103,7 @@ async def start() -> AsyncIterator[Callable[[], Awaitable[Bench]]]:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await bench.app(scope, receive, send)
 
-        server = http_server(app, ServerConfig(), lambda: "id", lambda *_: None, readiness)
+        server = http_server(app, ServerConfig(), lambda: "id", lambda *_: None, readiness, NoPorter())
         bench = Bench(server, readiness, listener.getsockname()[1])
         bench.served = asyncio.create_task(server.serve_on(listener, started.set))
         running.append(bench)

@@ -22,7 +22,6 @@ REFUSED = [
     "on_state_loss",
     "providers.acme.pool",
     "server.cors",
-    "server.max_inflight",
     "server.trusted_proxies",
     "server.workers",
     "state",
