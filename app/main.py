@@ -106,6 +106,7 @@ async def create_app(
     clock = Clock(time.time, time.monotonic)
     metrics = Metrics(VERSION)
     metrics.watch_output(lambda: out.dropped)
+    metrics.watch_tasks(lambda: len(asyncio.all_tasks()))
     lines = CallLines(out, level=config.logging.level)
     async with AsyncExitStack() as closing:
         database = Database(sqlite_path(config.storage))

@@ -228,6 +228,11 @@ class Metrics:
         """Show the state of each provider's breaker at each scrape: 0 closed, 1 half_open, 2 open."""
         self.registry.register(_BreakerCollector(standings))
 
+    def watch_tasks(self, count: Callable[[], int]) -> None:
+        """Show how many tasks the event loop has at each scrape."""
+        gauge = Gauge("switchgear_tasks", "Tasks of the event loop.", registry=self.registry)
+        gauge.set_function(count)
+
     def watch_held(self, **held: Callable[[], int]) -> None:
         """Show what calls under way hold at each scrape: nothing, when there are none."""
         gauge = Gauge(

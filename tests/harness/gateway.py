@@ -12,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,9 @@ KEY = "sk-test-app-0123456789abcdef"
 LIMITED_KEY = "sk-test-limited-0123456789abcdef"
 PATIENCE = 10.0
 TAKEN_OVER = "has taken over from"
+
+HELD = ("switchgear_in_flight", "switchgear_held")
+"""Metrics of what calls under way hold."""
 
 T = TypeVar("T")
 
@@ -47,6 +51,8 @@ class Gateway:
         self.directory = directory
         self.port = free_port()
         self.secrets = secrets
+        self.has_all_its_books = True
+        """Whether its log and its ledger are both whole at the end: not where a test breaks one of them."""
         self._env = env or {}
         for secret in secrets_of(config):
             secrets.plant(secret)
@@ -58,7 +64,11 @@ class Gateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is None and self.process.poll() is None:
+            self.assert_at_rest()
         self.stop()
+        if error is None and self.has_all_its_books:
+            self.assert_rows_are_calls()
 
     @property
     def base_url(self) -> str:
@@ -82,6 +92,7 @@ class Gateway:
             )
         try:
             self.eventually(self._is_ready, "readiness", within=20.0)
+            self._tasks_at_start = self._tasks()
         except BaseException:
             self.kill()
             raise
@@ -136,6 +147,28 @@ class Gateway:
         """The one process that serves."""
         (pid,) = self.serving_pids()
         return pid
+
+    def assert_at_rest(self) -> None:
+        """Wait until no call, reservation or task of one is left."""
+        held = dict.fromkeys(HELD, 0.0)
+
+        def is_at_rest() -> bool:
+            held.update((name, value) for name, value in self.metrics().items() if name.startswith(HELD))
+            return not any(held.values()) and self._tasks() <= self._tasks_at_start
+
+        self.eventually(is_at_rest, f"rest; it held {held}")
+
+    def assert_rows_are_calls(self) -> None:
+        """Compare the ledger with the log: a row for each call that was sent to a provider, and no other."""
+        lines = Counter(line["id"] for line in self.log_lines())
+        rows = {row["id"] for row in self.rows()}
+        sent = {line["id"] for line in self.log_lines() if line["attempts"]}
+        assert sent <= rows, f"calls without a row: {sent - rows}"
+        assert rows <= lines.keys(), f"rows without a line: {rows - lines.keys()}"
+        assert max(lines.values(), default=1) == 1, "a call was told of twice"
+
+    def _tasks(self) -> float:
+        return self.metrics().get("switchgear_tasks", 0.0)
 
     def assert_no_secrets(self) -> None:
         """Look at the output and at every file that the process has written beside its configuration."""
