@@ -21,6 +21,7 @@ from app.api.porter import Porter
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
 from app.assembly import Lasting, assemble, configured_keys
+from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
 from app.auth.snapshot import StoredKeys
 from app.config.activation import ActiveProvider
@@ -47,7 +48,7 @@ from app.gateway.upstreams import Upstreams
 from app.limits.memory import MemoryLimits
 from app.reloading import Reloader
 from app.store.calls import CallStore
-from app.store.database import Database, StoreUnavailable, sqlite_path
+from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore
 from app.store.retention import OldRows
 from app.store.spending import SpendStore
@@ -109,17 +110,18 @@ async def create_app(
     metrics.watch_tasks(lambda: len(asyncio.all_tasks()))
     lines = CallLines(out, level=config.logging.level)
     async with AsyncExitStack() as closing:
-        database = Database(sqlite_path(config.storage))
+        database = Database.at(config.storage)
         closing.push_async_callback(database.close)
-        spool = Spool(database.path.parent / "spool", f"{time.time_ns()}-{os.getpid()}-{new_id()[:8]}", log)
+        spool = Spool(config.spool_folder, f"{time.time_ns()}-{os.getpid()}-{new_id()[:8]}", log)
         writer = LedgerWriter(CallStore(database), spool, log)
         writer.start()
         closing.push_async_callback(writer.close, LEDGER_FLUSH)
         _watch_ledger(metrics, spool, writer)
 
         key_store = KeyStore(database)
-        keys = KeyRing(configured_keys(config), clock.wall)
-        stored = StoredKeys(key_store, keys, log)
+        freshness = Freshness(config.auth.stale_after, clock.monotonic)
+        keys = KeyRing(configured_keys(config), clock.wall, freshness.is_stale)
+        stored = StoredKeys(key_store, keys, freshness, log)
         try:
             await stored.refresh()
         except StoreUnavailable as error:
@@ -190,6 +192,7 @@ async def create_app(
         )
         deployment.followers.append(lambda config: lines.take_level(config.logging.level))
         deployment.followers.append(lambda config: _configure_log(out, config))
+        deployment.followers.append(lambda config: freshness.configure(config.auth.stale_after))
         reloader = Reloader(read, deployment.apply, loaded, loaded, log, metrics)
         _run_beside(
             reloader.follow_files(loaded.files or (DEFAULT_FILE,), asyncio.sleep),

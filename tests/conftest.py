@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.harness.postgres import PostgresServer
 from tests.harness.rig import Rig, start_rig
 from tests.harness.secrets import VENDOR_VARIABLES, Secrets, canary
 
@@ -63,6 +64,13 @@ def rig(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) -> Iterator[
     """One gateway and one upstream with many slots, for all tests that need no configuration of their own."""
     with start_rig(tmp_path_factory.mktemp("gateway"), secrets) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres(secrets: Secrets) -> Iterator[PostgresServer]:
+    """One PostgreSQL, for all tests that do it no harm; each makes a database of its own."""
+    with PostgresServer() as server:
+        yield server
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.auth.principal import Principal
 from app.config.secret_files import FileSecret
-from app.errors import Unauthorized
+from app.errors import GatewayError, Unauthorized, Unavailable, retry_headers
 from providers.types import Secret
 
 MISSING = "No API key was given. Send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`."
 LONGEST_KEY = 1024
+COME_AGAIN = 5.0
+"""Seconds until a key that cannot be checked is worth another try."""
 _HEADERS = (b"authorization", b"x-api-key", b"api-key")
 
 Headers = list[tuple[bytes, bytes]]
@@ -51,11 +53,17 @@ def _bare(value: bytes) -> bytes | None:
 class KeyRing:
     """The keys that are valid now: configured ones, and a snapshot of the stored ones."""
 
-    def __init__(self, configured: Sequence[tuple[Secret, Principal]], now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        configured: Sequence[tuple[Secret, Principal]],
+        now: Callable[[], float],
+        is_stale: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._secrets = configured
         self._configured: Mapping[str, Principal] = {}
         self._stored: Mapping[str, Principal] = {}
         self._now = now
+        self._is_stale = is_stale
         self.read_configured()
 
     def configure(self, configured: Sequence[tuple[Secret, Principal]]) -> None:
@@ -88,10 +96,12 @@ class KeyRing:
         self._stored = stored
 
     def authenticate(self, headers: Headers) -> Principal:
-        """Say who is calling. Raises `Unauthorized`."""
+        """Say who is calling. Raises `Unauthorized`; `Unavailable` where nobody can tell."""
         wanted = digest(presented_key(headers))
         principal = self._configured.get(wanted) or self._stored.get(wanted)
-        if principal is None or (principal.expires is not None and principal.expires <= self._now()):
+        if principal is None:
+            raise self._unknown()
+        if principal.expires is not None and principal.expires <= self._now():
             raise Unauthorized
         return principal
 
@@ -99,5 +109,14 @@ class KeyRing:
         """Say who is calling if that is known at once. It lets nobody in: `authenticate` does."""
         try:
             return self.authenticate(headers)
-        except Unauthorized:
+        except (Unauthorized, Unavailable):
             return None
+
+    def _unknown(self) -> GatewayError:
+        if not self._is_stale():
+            return Unauthorized()
+        return Unavailable(
+            "This API key cannot be checked now. Try again soon.",
+            code="keys_unavailable",
+            headers=retry_headers(COME_AGAIN),
+        )

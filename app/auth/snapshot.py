@@ -7,30 +7,36 @@ from collections.abc import Mapping
 
 from structlog.typing import FilteringBoundLogger
 
+from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.store.keys import KeyStore, StoredKey
 
-REFRESH = 1.0
+REFRESH = 0.5
 """Seconds between looks at the store: how soon a key made or revoked elsewhere counts here."""
 
 
 class StoredKeys:
     """Keeps a key ring up to date with the store."""
 
-    def __init__(self, store: KeyStore, ring: KeyRing, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, store: KeyStore, ring: KeyRing, freshness: Freshness, log: FilteringBoundLogger
+    ) -> None:
         self._store = store
         self._ring = ring
+        self._freshness = freshness
         self._log = log
         self._token: int | None = None
         self._failing = False
 
     async def refresh(self) -> None:
         """Look once. Raises `StoreUnavailable`."""
+        begun = self._freshness.now()
         token = await self._store.change_token()
         if token != self._token:
             self._ring.replace_stored(_by_digest(await self._store.list_keys()))
             self._token = token
+        self._freshness.renew(begun)
 
     async def follow(self) -> None:
         """Look again and again until cancelled. While the store is away the last snapshot stands."""

@@ -5,26 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.store.database import Database, sqlite_path
+from app.config.storage import SQLITE, Storage
+from app.store.database import Database
 from app.store.keys import KeyStore, StoredKey
 
 
 @asynccontextmanager
-async def database_of(storage: str) -> AsyncIterator[Database]:
+async def database_of(storage: Storage) -> AsyncIterator[Database]:
     """Open the database, or make it. Raises `StoreUnavailable`."""
-    database = await Database.open(storage)
+    database = Database.at(storage)
     try:
+        await database.prepare()
         yield database
     finally:
         await database.close()
 
 
-def exists(storage: str) -> bool:
-    """Whether there is a database to look into."""
-    return sqlite_path(storage).exists()
+def exists(storage: Storage) -> bool:
+    """Whether there is a database to look into. Of another machine's only opening it tells."""
+    return storage.kind != SQLITE or storage.local.exists()
 
 
-async def stored_keys(storage: str) -> list[StoredKey]:
+async def stored_keys(storage: Storage) -> list[StoredKey]:
     """Give all keys of the database, none where there is no database. Raises `StoreUnavailable`."""
     if not exists(storage):
         return []

@@ -17,7 +17,6 @@ from app.auth.making import PREFIX, make_key
 from app.config.loader import DEFAULT_FILE, Loaded
 from app.errors import Unauthorized
 from app.main import Running
-from app.store.database import sqlite_path
 
 FIRST_KEY = "first"
 """The name of the key that the first start makes."""
@@ -33,7 +32,7 @@ async def ensure_key(loaded: Loaded, running: Running) -> str:
     Raises `UnsafeToListen`, `StoreUnavailable`.
     """
     config, now = loaded.config, time.time()
-    file = sqlite_path(config.storage).with_suffix(".key")
+    file = config.storage.local.with_suffix(".key")
     if _is_valid(file, running.keys):
         return _contents(file)
     if any(key.expires is None or key.expires > now for key in running.keys.principals()):

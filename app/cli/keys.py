@@ -17,6 +17,7 @@ from app.cli.times import time_text
 from app.config.loader import Loaded
 from app.config.models import Key
 from app.config.problems import did_you_mean
+from app.config.storage import Storage
 from app.store.keys import KeyStore, NewKey, StoredKey
 
 NOTICED = "a running gateway takes notice within a second"
@@ -82,12 +83,12 @@ def revoke(loaded: Loaded, name: str) -> None:
     typer.echo(f"`{name}` is revoked; {NOTICED}.")
 
 
-async def _store(storage: str, key: NewKey) -> None:
+async def _store(storage: Storage, key: NewKey) -> None:
     async with database_of(storage) as database:
         await KeyStore(database).create_key(key, time.time())
 
 
-async def _revoke(storage: str, name: str) -> StoredKey | None:
+async def _revoke(storage: Storage, name: str) -> StoredKey | None:
     async with database_of(storage) as database:
         return await KeyStore(database).revoke_key(name, time.time())
 

@@ -11,6 +11,7 @@ from app.auth.principal import Principal
 from app.cli.database import database_of, exists
 from app.cli.output import print_json, print_table
 from app.config.loader import Loaded
+from app.config.storage import Storage
 from app.gateway.router import Router
 from app.store.call_sums import CallFilter
 from app.store.calls import CallStore
@@ -33,12 +34,12 @@ def models(loaded: Loaded, *, as_json: bool) -> None:
         print_table(("model", "owned by"), listed)
 
 
-def comparison(storage: str, model: str, since: float | None, form: str) -> None:
+def comparison(storage: Storage, model: str, since: float | None, form: str) -> None:
     """Print what a model has cost, and how long it took, at each provider. Raises `StoreUnavailable`."""
     found = asyncio.run(_compare(storage, model, since)) if exists(storage) else []
     typer.echo(_FORMS[form](found).rstrip("\n"))
 
 
-async def _compare(storage: str, model: str, since: float | None) -> list[TargetFigures]:
+async def _compare(storage: Storage, model: str, since: float | None) -> list[TargetFigures]:
     async with database_of(storage) as database:
         return await CallStore(database).compare(model, CallFilter(since=since))

@@ -15,6 +15,7 @@ import typer
 from app.cli.database import database_of, exists
 from app.cli.output import print_table
 from app.cli.times import read_time
+from app.config.storage import Storage
 from app.store.call_sums import TAG, CallFilter, CallSum, Dimension
 from app.store.calls import CallStore
 from app.telemetry.record import CallRecord
@@ -71,23 +72,23 @@ def period(since: str | None, until: str | None) -> tuple[float | None, float | 
     return begin, end
 
 
-def sums(storage: str, by: Sequence[str], where: CallFilter, form: str) -> None:
+def sums(storage: Storage, by: Sequence[str], where: CallFilter, form: str) -> None:
     """Print sums. Raises `StoreUnavailable`."""
     found = asyncio.run(_sums(storage, by, where)) if exists(storage) else []
     typer.echo(_SUMS[form](found).rstrip("\n"))
 
 
-def calls(storage: str, limit: int, where: CallFilter, form: str) -> None:
+def calls(storage: Storage, limit: int, where: CallFilter, form: str) -> None:
     """Print the newest calls first. Raises `StoreUnavailable`."""
     _CALLS[form](asyncio.run(_calls(storage, limit, where)) if exists(storage) else [])
 
 
-async def _sums(storage: str, by: Sequence[str], where: CallFilter) -> list[CallSum]:
+async def _sums(storage: Storage, by: Sequence[str], where: CallFilter) -> list[CallSum]:
     async with database_of(storage) as database:
         return await CallStore(database).sum_calls(by, where)
 
 
-async def _calls(storage: str, limit: int, where: CallFilter) -> list[CallRecord]:
+async def _calls(storage: Storage, limit: int, where: CallFilter) -> list[CallRecord]:
     async with database_of(storage) as database:
         return await CallStore(database).list_calls(limit, where)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.config.scalars import Count, Flag, Maybe, SecretText, Wait
+from app.config.scalars import Count, Flag, Maybe, SecretText, Text, Wait
 from app.config.section import Section
 
 
@@ -17,6 +17,8 @@ class Ledger(Section):
     """How long a call is drained at most."""
     max_drains: Count = 100
     """Calls that may be drained at once; more are cancelled."""
+    spool: Maybe[Text] = None
+    """Folder for calls on their way into the database, on a disk that stays. Default: `spool` beside the SQLite file, else `data/spool`."""
     retention: Maybe[Wait] = None
     """How long calls are kept, such as `90d`. Nothing: for ever."""
     unknown_price: Literal["refuse", "allow"] = "refuse"

@@ -106,6 +106,9 @@ def literal_secrets(config: Config, tree: Node) -> Iterator[Mark]:
         node = nearest(tree, path)
         if secret and node.literal:
             yield node.mark
+    storage = nearest(tree, ("storage",))
+    if config.storage.has_password and storage.literal:
+        yield storage.mark
 
 
 def thin_master_key(config: Config) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from app.config.models import Config
 from app.config.section import Section
+from app.config.storage import Storage
 from providers.types import Secret
 
 _NOTHING = object()
@@ -85,7 +86,10 @@ def _parts_of_section(section: Section) -> Iterator[tuple[str, object]]:
             yield "", item
         elif not (section.short and item == field.default):
             # Beside what the short form says stands only what is set, as in the file.
-            yield name, item if isinstance(item, Section | Secret | Mapping | tuple) else shown[name]
+            yield (
+                name,
+                item if isinstance(item, Section | Secret | Storage | Mapping | tuple) else shown[name],
+            )
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
@@ -32,6 +33,8 @@ from app.config.scalars import (
     refuse,
 )
 from app.config.section import EMPTY, Section
+from app.config.storage import Storage
+from providers.types import Secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -102,6 +105,8 @@ class Auth(Section):
     """Key that may do everything. Empty means none; the environment's SWITCHGEAR_MASTER_KEY wins over it."""
     keys: Listing[Key] = ()
     """API keys."""
+    stale_after: Wait = 10.0
+    """How long the database may be away until keys that are not known here are told to come again (503), not that they are wrong."""
 
 
 class Credential(Section):
@@ -203,16 +208,6 @@ def _name_of(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _storage(value: str) -> str:
-    if value.startswith(("postgresql://", "postgres://")):
-        refuse("`postgresql://` is not available yet", "use sqlite:///path")
-    if not value.startswith("sqlite:///") or value == "sqlite:///":
-        refuse("must be sqlite:///path", "such as `sqlite:///data/switchgear.db`")
-    if ":memory:" in value or "?" in value:
-        refuse("must name a file", "such as `sqlite:///data/switchgear.db`")
-    return value
-
-
 def _version(value: object) -> object:
     return value if integer(value) == 1 else refuse("this program reads version 1", "write `version: 1`")
 
@@ -253,14 +248,19 @@ class Config(Section):
         EMPTY
     )
     """Limits that several upstream models share."""
-    storage: Annotated[Text, AfterValidator(_storage)] = "sqlite:///data/switchgear.db"
-    """Where keys and usage are kept: sqlite:///path, relative to the working directory."""
+    storage: Storage = Storage(Secret("sqlite:///data/switchgear.db"))
+    """Where keys and usage are kept: sqlite:///path or postgresql://user:password@host/database, or a file that holds it."""
     ledger: Ledger = Ledger()
     """How calls are accounted."""
     notifications: Notifications = Notifications()
     """Who is told when a share of a budget is spent."""
     logging: Logging = Logging()
     """What is logged, and how."""
+
+    @property
+    def spool_folder(self) -> Path:
+        """The folder of the spool."""
+        return Path(self.ledger.spool) if self.ledger.spool else self.storage.local.parent / "spool"
 
     @property
     def chains(self) -> Mapping[str, tuple[str, ...]]:

@@ -31,6 +31,7 @@ from app.store.histogram import Percentiles, percentiles
 from app.store.money import dollars
 from app.store.rollups import HOUR_WIDTH, LATENCY, TTFT
 from app.store.schema import calls, rollup_buckets, rollups
+from app.store.tags import tag_value
 from providers.types import Json
 
 Dimension = Literal[
@@ -173,13 +174,13 @@ def _summing(sources: Sequence[_Source], by: Sequence[str]) -> Select[*tuple[Jso
     )
     groups = [parts.c[f"by_{i}"] for i in range(len(by))]
     sums = [func.sum(parts.c[name]).cast(BigInteger).label(name) for name in _SUMS]
-    return select(*groups, *sums).group_by(*groups).order_by(*groups)
+    return select(*groups, *sums).group_by(*groups).order_by(*(each.nulls_first() for each in groups))
 
 
 def _counting(sources: Sequence[_Source], by: Sequence[str]) -> Select[*tuple[Json, ...]]:
     parts = _together([counted for source in sources for counted in _histograms(source, by)])
     groups = [*(parts.c[f"by_{i}"] for i in range(len(by))), parts.c.kind, parts.c.bucket]
-    return select(*groups, func.sum(parts.c.count).label("count")).group_by(*groups)
+    return select(*groups, func.sum(parts.c.count).cast(BigInteger).label("count")).group_by(*groups)
 
 
 def _together(parts: Sequence[Select[*tuple[Json, ...]]]) -> Subquery:
@@ -216,15 +217,15 @@ def _amounts(table: Table) -> list[ColumnElement[int]]:
     return [amounts.get(name, func.coalesce(calls.c.get(name), 0)).label(name) for name in _SUMS]
 
 
-def _labelled(table: Table, by: Sequence[str]) -> list[ColumnElement[str | None]]:
+def _labelled(table: Table, by: Sequence[str]) -> list[ColumnElement[Json]]:
     return [_dimension(table, name).label(f"by_{i}") for i, name in enumerate(by)]
 
 
-def _dimension(table: Table, name: str) -> ColumnElement[str | None]:
+def _dimension(table: Table, name: str) -> ColumnElement[Json]:
     if name in _TIMES:
         return func.substr(table.c.hour if table is rollups else table.c.timestamp, 1, _TIMES[name])
     if tag := _tag(name):
-        return func.json_extract(table.c.tags, f'$."{tag}"')
+        return tag_value(table.c.tags, tag)
     # Roll-ups hold an empty text for none.
     return func.nullif(table.c[name], "")
 

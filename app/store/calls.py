@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import RowMapping, delete, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy import RowMapping, bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.call_rows import CallRows, RowRejected, distinct, record_of, rows_of
 from app.store.call_sums import CallFilter, CallSum, Dimension, condition, sum_calls
 from app.store.comparison import TargetFigures, compare_targets
-from app.store.database import Database
+from app.store.database import Database, Refused, Taken, WriteConflict
 from app.store.rollups import HourCounts
 from app.store.schema import attempts, budget_spend, calls, open_calls, spools
+from app.store.statements import ForMany, or_add, or_replace
 from app.telemetry.record import CallRecord, Intent
 
 __all__ = ["CallFilter", "CallStore", "CallSum", "Dimension", "Opened", "RowRejected", "TargetFigures"]
@@ -30,20 +28,17 @@ LIST_LIMIT = 10_000
 _HELD_FOR = 20
 """Records after which the event loop turns to calls that are running."""
 
-# Compiled once: doing it for every batch would cost the event loop three times as much.
-_INSERT_CALL = str(insert(calls).compile(dialect=sqlite.dialect()))
-_INSERT_ATTEMPT = str(insert(attempts).compile(dialect=sqlite.dialect()))
-_SPENT = insert(budget_spend)
-_ADD_SPENT = str(
-    _SPENT.on_conflict_do_update(
-        ["subject", "period", "period_start"], set_={"nano": budget_spend.c.nano + _SPENT.excluded.nano}
-    ).compile(dialect=sqlite.dialect())
+_TRIES = 5
+"""How often a batch is written anew because another instance was in the way."""
+
+_INSERT_CALLS = ForMany(insert(calls))
+_INSERT_ATTEMPTS = ForMany(insert(attempts))
+_ADD_SPENT = ForMany(
+    insert(budget_spend), or_add(budget_spend, ("subject", "period", "period_start"), ["nano"])
 )
-_OPEN = (
-    "INSERT INTO open_calls (id, run, intent) VALUES (?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET intent = excluded.intent"
-)
-_CLOSE = "DELETE FROM open_calls WHERE id = ?"
+_OPEN = ForMany(insert(open_calls), or_replace(["id"], ["intent"]))
+_CLOSE = ForMany(delete(open_calls).where(open_calls.c.id == bindparam("ended")))
+_PLACE = ForMany(insert(spools), or_replace(["name"], ["shipped"]))
 
 
 class Opened(NamedTuple):
@@ -72,18 +67,29 @@ class CallStore:
             if position % _HELD_FOR == 0:
                 await asyncio.sleep(0)
             found.setdefault(distinct(record.id), rows_of(record))
-        place = insert(spools).values(name=spool, shipped=offset)
-        place = place.on_conflict_do_update(index_elements=["name"], set_={"shipped": offset})
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._write(found, (spool, offset), opened)
+            except WriteConflict:
+                await asyncio.sleep(0)
+        return await self._write(found, (spool, offset), opened)
+
+    async def _write(
+        self, found: Mapping[str, CallRows], place: tuple[str, int], opened: Opened | None
+    ) -> int:
         try:
             async with self._database.write() as connection:
                 known = await _known(connection, found)
                 new = [rows for call, rows in found.items() if call not in known]
                 await _insert(connection, new)
-                await _many(connection, _OPEN, _opening(opened))
-                await _many(connection, _CLOSE, [(call,) for call in found])
-                await connection.execute(place)
-        except (IntegrityError, DataError) as error:
-            raise RowRejected(str(error.orig)) from error
+                await _OPEN.run(connection, _opening(opened))
+                await _CLOSE.run(connection, [(call,) for call in found])
+                await _PLACE.run(connection, [place])
+        except Taken as error:
+            # A transaction that had not ended when we looked has written one of them: next time it is known.
+            raise WriteConflict(str(error)) from error
+        except Refused as error:
+            raise RowRejected(str(error)) from error
         return len(new)
 
     async def open_intents(self, run: str, limit: int) -> list[Intent]:
@@ -144,20 +150,19 @@ async def _known(connection: AsyncConnection, ids: Iterable[str]) -> set[str]:
 
 
 async def _insert(connection: AsyncConnection, new: Sequence[CallRows]) -> None:
-    await _many(connection, _INSERT_CALL, [tuple(rows.call.values()) for rows in new])
-    await _many(
-        connection, _INSERT_ATTEMPT, [tuple(tried.values()) for rows in new for tried in rows.attempts]
-    )
-    spent = [
-        (each.subject, each.period, each.period_start, each.nano) for rows in new for each in rows.charges
-    ]
-    await _many(connection, _ADD_SPENT, spent)
+    await _INSERT_CALLS.run(connection, [tuple(rows.call.values()) for rows in new])
+    await _INSERT_ATTEMPTS.run(connection, [tuple(tried.values()) for rows in new for tried in rows.attempts])
+    await _ADD_SPENT.run(connection, _spent(new))
     await HourCounts([rows.call for rows in new]).add(connection)
 
 
-async def _many(connection: AsyncConnection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        await connection.exec_driver_sql(statement, list(rows))
+def _spent(new: Sequence[CallRows]) -> list[tuple[str, str, int, int]]:
+    spent: Counter[tuple[str, str, int]] = Counter()
+    for rows in new:
+        for each in rows.charges:
+            spent[each.subject, each.period, each.period_start] += each.nano
+    # In one order everywhere: two instances that lock the same rows cannot wait for each other.
+    return [(*key, nano) for key, nano in sorted(spent.items())]
 
 
 def _opening(opened: Opened | None) -> list[tuple[str, str, str]]:

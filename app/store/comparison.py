@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.call_sums import CallFilter, condition
@@ -62,14 +74,19 @@ def _summing(chosen: ColumnElement[bool]) -> Select[*tuple[Json, ...]]:
     summed = select(
         *place,
         func.count().label("calls"),
-        func.sum(case((attempts.c.outcome.in_(_NO_ERRORS), 0), else_=1)).label("errors"),
+        _whole(case((attempts.c.outcome.in_(_NO_ERRORS), 0), else_=1)).label("errors"),
         func.count(attempts.c.cost_nano).label("priced"),
-        func.coalesce(func.sum(attempts.c.cost_nano), 0).label("nanos"),
-        func.coalesce(func.sum(case((priced, tokens), else_=0)), 0).label("tokens"),
+        _whole(attempts.c.cost_nano).label("nanos"),
+        _whole(case((priced, tokens), else_=0)).label("tokens"),
     )
     return (
         summed.join(calls, attempts.c.call_id == calls.c.id).where(chosen).group_by(*place).order_by(*place)
     )
+
+
+def _whole(amount: ColumnElement[int]) -> ColumnElement[int]:
+    # A sum of whole numbers is a decimal one to PostgreSQL.
+    return func.coalesce(func.sum(amount).cast(BigInteger), 0)
 
 
 def _counting(chosen: ColumnElement[bool]) -> Select[*tuple[Json, ...]]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, and_, insert, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.database import Database
+from app.store.database import Database, Taken
 from app.store.schema import changes, keys
 from providers.types import Json
 
@@ -76,7 +75,7 @@ class KeyStore:
                 stored = await connection.execute(insert(keys).values(row).returning(keys))
                 made = _stored(stored.mappings().one())
                 await _count_change(connection)
-        except IntegrityError as error:
+        except Taken as error:
             raise KeyConflict("this key is stored already, perhaps revoked: make a new one") from error
         return made
 

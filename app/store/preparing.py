@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, create_engine, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, update
 
 from app.store.schema import SCHEMA_VERSION, changes, keys, metadata, schema_version
 
@@ -21,7 +21,7 @@ def found_version(connection: Connection) -> int | None:
     if found is not None and found > SCHEMA_VERSION:
         raise SchemaTooNew(
             f"the database has schema version {found} and this release knows versions up to {SCHEMA_VERSION}: "
-            "run the release that wrote it, or a newer one, or set `storage` to another file"
+            "run the release that wrote it, or a newer one, or set `storage` to another database"
         )
     return found
 
@@ -39,35 +39,24 @@ def create_or_keep(connection: Connection) -> bool:
     return found in (None, SCHEMA_VERSION)
 
 
-def migrate(path: Path, *, busy_timeout: float) -> None:
-    """Bring the tables of an older release to this one's, all or nothing. It takes its time: run it in a thread.
+def migrate(connection: Connection) -> None:
+    """Bring the tables of an older release to this one's, in the transaction that this connection is in.
 
-    Raises `SchemaTooNew`, SQLAlchemy's errors.
+    It takes its time. Run it inside a transaction that excludes other writers. Raises `SchemaTooNew`,
+    SQLAlchemy's errors.
     """
     # Alembic takes a third of a second to import, and a start needs it only after an update.
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415 - see above
 
+    found = found_version(connection)
+    if found == SCHEMA_VERSION:
+        return  # another process was first
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": busy_timeout, "isolation_level": None},
-        hide_parameters=True,
-    )
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA synchronous=FULL")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            found = found_version(connection)
-            if found == SCHEMA_VERSION:
-                return  # another process was first
-            config.attributes["connection"] = connection
-            # `schema_version` is the truth, of databases that never saw alembic too; its own table goes again.
-            command.stamp(config, str(found))
-            command.upgrade(config, str(SCHEMA_VERSION))
-            connection.exec_driver_sql("DROP TABLE alembic_version")
-            connection.execute(update(schema_version).values(version=SCHEMA_VERSION))
-            connection.commit()
-    finally:
-        engine.dispose()
+    config.attributes["connection"] = connection
+    # `schema_version` is the truth, of databases that never saw alembic too; its own table goes again.
+    command.stamp(config, str(found))
+    command.upgrade(config, str(SCHEMA_VERSION))
+    connection.exec_driver_sql("DROP TABLE alembic_version")
+    connection.execute(update(schema_version).values(version=SCHEMA_VERSION))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.call_rows import Row
-from app.store.schema import COUNTED, ROLLED, rollups
+from app.store.schema import COUNTED, ROLLED, rollup_buckets, rollups
+from app.store.statements import ForMany, or_add
 
 LATENCY, TTFT = 0, 1
 """Kinds of histograms."""
@@ -23,18 +23,22 @@ Group = tuple[str, ...]
 _SUMS = (*COUNTED, "cost_nano")
 _KEY = ("hour", *ROLLED)
 _NO_SUCH_MODEL = "model_not_found"
-_NEW = insert(rollups)
-_ADD = str(
-    _NEW.values(dict.fromkeys((*_KEY, *_SUMS)))
-    .on_conflict_do_update(_KEY, set_={name: rollups.c[name] + _NEW.excluded[name] for name in _SUMS})
-    .compile(dialect=sqlite.dialect())
+_ADD = ForMany(
+    # Inline: nobody asks for the ids.
+    insert(rollups).values({name: bindparam(name) for name in (*_KEY, *_SUMS)}).inline(),
+    or_add(rollups, _KEY, _SUMS),
 )
-_ADD_BUCKET = """
-    INSERT INTO rollup_buckets (rollup, kind, bucket, count)
-    SELECT id, ?, ?, ? FROM rollups
-    WHERE hour = ? AND "key" = ? AND "plan" = ? AND model = ? AND provider = ? AND operation = ? AND outcome = ?
-    ON CONFLICT (rollup, kind, bucket) DO UPDATE SET count = count + excluded.count
-"""
+_BUCKET = ("rollup", "kind", "bucket", "count")
+_ADD_BUCKET = ForMany(
+    insert(rollup_buckets).from_select(
+        _BUCKET,
+        select(
+            rollups.c.id,
+            *(bindparam(f"new_{name}", type_=rollup_buckets.c[name].type) for name in _BUCKET[1:]),
+        ).where(*(rollups.c[name] == bindparam(f"of_{name}") for name in _KEY)),
+    ),
+    or_add(rollup_buckets, _BUCKET[:3], ["count"]),
+)
 
 
 class HourCounts:
@@ -48,12 +52,12 @@ class HourCounts:
 
     async def add(self, connection: AsyncConnection) -> None:
         """Add them, in the transaction that this connection is in."""
-        if self._sums:
-            counted = [(*group, *(sums[name] for name in _SUMS)) for group, sums in self._sums.items()]
-            await connection.exec_driver_sql(_ADD, counted)
-        if self._buckets:
-            places = [(kind, bucket, count, *group) for (kind, bucket, group), count in self._buckets.items()]
-            await connection.exec_driver_sql(_ADD_BUCKET, places)
+        # In one order everywhere: two instances that lock the same rows cannot wait for each other.
+        counted = [(*group, *(sums[name] for name in _SUMS)) for group, sums in sorted(self._sums.items())]
+        await _ADD.run(connection, counted)
+        buckets = sorted(self._buckets.items(), key=lambda each: (each[0][2], each[0]))
+        places = [(kind, bucket, count, *group) for (kind, bucket, group), count in buckets]
+        await _ADD_BUCKET.run(connection, places)
 
     def _count(self, row: Row) -> None:
         group = (row["timestamp"][:HOUR_WIDTH], *(row[name] or "" for name in ROLLED))

@@ -34,6 +34,9 @@ ROLLED = ("key", "plan", "model", "provider", "operation", "outcome")
 """Columns of a call that are the same in all of one roll-up."""
 COUNTED = ("calls", "unpriced", *_TOKENS)
 
+RollupId = BigInteger().with_variant(Integer, "sqlite")
+"""PostgreSQL uses a number up for each row that is added to, so there are many; SQLite makes them of an Integer alone."""
+
 metadata = MetaData()
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, nullable=False))
@@ -132,7 +135,7 @@ budget_spend = Table(
 rollups = Table(
     "rollups",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", RollupId, primary_key=True),
     Column("hour", String(13), nullable=False),
     *(Column(name, String(256), nullable=False) for name in ROLLED),
     *(Column(name, BigInteger, nullable=False) for name in (*COUNTED, "cost_nano")),
@@ -143,7 +146,7 @@ rollups = Table(
 rollup_buckets = Table(
     "rollup_buckets",
     metadata,
-    Column("rollup", Integer, ForeignKey("rollups.id", ondelete="CASCADE"), primary_key=True),
+    Column("rollup", RollupId, ForeignKey("rollups.id", ondelete="CASCADE"), primary_key=True),
     Column("kind", SmallInteger, primary_key=True),
     Column("bucket", SmallInteger, primary_key=True),
     Column("count", BigInteger, nullable=False),

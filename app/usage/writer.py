@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
 
 from structlog.typing import FilteringBoundLogger
@@ -123,7 +124,8 @@ class LedgerWriter:
                 self._shipper.start_over()
                 self._turn(down=True, reason=str(error) or repr(error))
                 self._awake.set()
-                await self._sleep(backoff)
+                # Each instance at a time of its own: a server that comes back is not run over.
+                await self._sleep(backoff * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 backoff = min(backoff * 2, LAST_BACKOFF)
             else:
                 self._turn(down=False, reason=None)

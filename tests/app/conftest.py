@@ -1,7 +1,10 @@
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
+from app.config.storage import Storage
+from app.store.database import Database
 from app.telemetry.record import AttemptRecord, CallRecord, Charge, Intent
 
 
@@ -71,6 +74,22 @@ def _intend(id: str, **changes: object) -> Intent:
         "tags": {"project": "a"},
     }
     return Intent(**(fields | changes))
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The `storage` of a new database, of each kind; without the longer suite of SQLite alone."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/a.db"
+    return request.getfixturevalue("postgres").new_database()
+
+
+@pytest.fixture
+async def database(store_url: str) -> AsyncIterator[Database]:
+    """A new database of each kind, that gets its tables at its first use."""
+    database = Database.at(Storage.of(store_url))
+    yield database
+    await database.close()
 
 
 @pytest.fixture(scope="session")

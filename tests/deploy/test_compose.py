@@ -121,7 +121,7 @@ def test_the_configuration_is_one_that_the_gateway_takes(tmp_path):
         {},
     )
     assert loaded.config.server.host == "0.0.0.0"
-    assert loaded.config.storage == "sqlite:////data/switchgear.db"
+    assert loaded.config.storage.reveal() == "sqlite:////data/switchgear.db"
     assert loaded.config.metrics.token is not None
     assert not loaded.warnings
     assert str(loaded.config.server.port) == read_stages()[-1].only("EXPOSE")

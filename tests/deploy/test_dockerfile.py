@@ -51,9 +51,8 @@ def test_it_runs_as_a_user_without_rights_who_owns_the_volume(final):
 
 def test_the_default_storage_lies_in_the_volume(final):
     from app.config.models import Config
-    from app.store.database import sqlite_path
 
-    stored = f"{final.only('WORKDIR').rstrip('/')}/{sqlite_path(Config().storage)}"
+    stored = f"{final.only('WORKDIR').rstrip('/')}/{Config().storage.local}"
     assert stored.startswith(f"{final.only('VOLUME')}/")
 
 

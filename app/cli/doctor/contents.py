@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.cli.database import database_of, exists
+from app.config.storage import Storage
 from app.store.calls import CallStore
 from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
@@ -26,7 +27,7 @@ class Contents:
         return sum(1 for key in self.keys if key.revoked is None)
 
 
-async def read_contents(storage: str, spool_files: Sequence[str]) -> Contents:
+async def read_contents(storage: Storage, spool_files: Sequence[str]) -> Contents:
     """Read the database, if there is one. Total."""
     if not exists(storage):
         return Contents()

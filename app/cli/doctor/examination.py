@@ -14,11 +14,10 @@ from app.cli.doctor.contents import read_contents
 from app.cli.doctor.finding import Finding, broken, ok, warn
 from app.cli.doctor.listening import look_at_address
 from app.cli.doctor.machine import look_at_machine
-from app.cli.doctor.storage import files_of, look_at_storage, spool_of
+from app.cli.doctor.storage import files_of, look_at_storage
 from app.cli.output import print_json, printable
 from app.config.loader import Loaded, load
 from app.config.problems import ConfigError
-from app.store.database import sqlite_path
 
 
 def doctor(files: Sequence[Path], environ: Mapping[str, str], *, as_json: bool) -> bool:
@@ -44,11 +43,9 @@ def examine(files: Sequence[Path], environ: Mapping[str, str]) -> Iterator[Findi
             yield broken("configuration", str(problem), "mend it; `switchgear check` tells when it is right")
         return
     yield from _configuration(loaded)
-    storage = loaded.config.storage
-    database = sqlite_path(storage)
-    names = [file.name for file in files_of(spool_of(database))]
-    contents = asyncio.run(read_contents(storage, names))
-    yield from look_at_storage(database, contents)
+    storage, spool = loaded.config.storage, loaded.config.spool_folder
+    contents = asyncio.run(read_contents(storage, [file.name for file in files_of(spool)]))
+    yield from look_at_storage(storage, spool, contents)
     yield from look_at_address(loaded.config, contents.live_keys)
 
 

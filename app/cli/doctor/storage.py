@@ -9,8 +9,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.cli.database import exists
 from app.cli.doctor.contents import Contents
 from app.cli.doctor.finding import Finding, broken, ok, warn
+from app.config.storage import POSTGRESQL, SQLITE, Storage
 from app.telemetry.record import CallRecord
 from app.usage.frames import decode_entry
 from app.usage.spool import read_from, spool_files
@@ -24,9 +26,10 @@ SKEW = 60.0
 """Seconds by which a file may be newer than the clock."""
 
 
-def spool_of(database: Path) -> Path:
-    """Give the folder of the spool."""
-    return database.parent / "spool"
+_ADVICE = {
+    SQLITE: "see that it is a database of this program, yours to write, and held by no other program",
+    POSTGRESQL: "see that it runs, that this machine reaches it, and that its user may create tables",
+}
 
 
 def files_of(spool: Path) -> list[Path]:
@@ -37,16 +40,18 @@ def files_of(spool: Path) -> list[Path]:
         return []
 
 
-def look_at_storage(database: Path, contents: Contents) -> Iterator[Finding]:
+def look_at_storage(storage: Storage, spool: Path, contents: Contents) -> Iterator[Finding]:
     """Look at all of it."""
-    folder = next(each for each in database.absolute().parents if each.exists())
-    yield _folder(database.parent, folder)
+    file = storage.local if storage.kind == SQLITE else None
+    wanted = file.parent if file else spool
+    folder = next(each for each in (wanted.absolute(), *wanted.absolute().parents) if each.exists())
+    yield _folder(wanted, folder)
     yield _disk(folder)
-    yield _database(database, contents)
-    if database.exists():
-        yield from _file(database)
-    if spool_of(database).is_dir():
-        yield from _spool(spool_of(database), contents)
+    yield _database(storage, contents)
+    if file and file.exists():
+        yield from _file(file)
+    if spool.is_dir():
+        yield from _spool(spool, contents)
 
 
 def _folder(wanted: Path, found: Path) -> Finding:
@@ -69,13 +74,13 @@ def _disk(folder: Path) -> Finding:
     return ok("disk", found)
 
 
-def _database(path: Path, contents: Contents) -> Finding:
+def _database(storage: Storage, contents: Contents) -> Finding:
+    name = str(storage.local if storage.kind == SQLITE else storage)
     if contents.trouble:
-        advice = "see that it is a database of this program, yours to write, and held by no other program"
-        return broken("database", contents.trouble, advice)
-    if not path.exists():
-        return ok("database", f"{path}, to be made at the first start")
-    return ok("database", f"{path} opens; live keys in it: {contents.live_keys}")
+        return broken("database", contents.trouble, _ADVICE[storage.kind])
+    if not exists(storage):
+        return ok("database", f"{name}, to be made at the first start")
+    return ok("database", f"{name} opens; live keys in it: {contents.live_keys}")
 
 
 def _file(path: Path) -> Iterator[Finding]:

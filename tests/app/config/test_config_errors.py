@@ -40,8 +40,8 @@ MISTAKES = [
     ("logging: {level: INFO}", "1:18: logging.level: `INFO` is none of debug, info, warning, error; did you mean `info`?"),
     ("logging: {format: xml}", "1:19: logging.format: `xml` is none of json, console"),
     ("version: 2", "1:10: version: this program reads version 1; write `version: 1`"),
-    ("storage: data.db", "1:10: storage: must be sqlite:///path; such as `sqlite:///data/switchgear.db`"),
-    ("storage: 'sqlite:///'", "1:10: storage: must be sqlite:///path; such as `sqlite:///data/switchgear.db`"),
+    ("storage: data.db", "1:10: storage: must be sqlite:///path or postgresql://…; such as `sqlite:///data/switchgear.db`"),
+    ("storage: 'sqlite:///'", "1:10: storage: must be sqlite:///path or postgresql://…; such as `sqlite:///data/switchgear.db`"),
     # YAML.
     ("[a]", "1:1: the file must hold a mapping; write `key: value` lines"),
     ("text", "1:1: the file must hold a mapping; write `key: value` lines"),
@@ -124,7 +124,6 @@ LATER = [
     *(f"providers: {{openai: {{{key}: x}}}}" for key in ("pool",)),
     *(f"models: {{a: {{targets: [openai/x], {key}: x}}}}" for key in ("hedge", "single_flight")),
     "plans: {a: {limits: {on_state_loss: open}}}",
-    "storage: postgresql://localhost/x",
     "logging: {content: true}",
 ]
 

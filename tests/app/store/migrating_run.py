@@ -1,4 +1,4 @@
-"""Opens a database, and says whether alembic was needed."""
+"""Opens a database, and says whether alembic and the driver of PostgreSQL were loaded."""
 
 import asyncio
 import sys
@@ -6,4 +6,4 @@ import sys
 from app.store.database import Database
 
 asyncio.run(Database.open(f"sqlite:///{sys.argv[1]}"))
-print("alembic" in sys.modules)
+print("alembic" in sys.modules, "asyncpg" in sys.modules)

@@ -21,13 +21,6 @@ HOUR = 3600
 
 
 @pytest.fixture
-async def database(tmp_path):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
-    yield database
-    await database.close()
-
-
-@pytest.fixture
 def store(database):
     return CallStore(database)
 

@@ -1,7 +1,6 @@
 import pytest
 
 from app.store.calls import CallFilter, CallStore, RowRejected
-from app.store.database import Database
 from app.store.money import dollars, nano_dollars
 from app.telemetry.record import AttemptRecord, Charge
 
@@ -10,10 +9,8 @@ NINE = 1795165200.0
 
 
 @pytest.fixture
-async def store(tmp_path):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
-    yield CallStore(database)
-    await database.close()
+def store(database):
+    return CallStore(database)
 
 
 async def test_a_call_comes_back_as_it_was(store, make_record):

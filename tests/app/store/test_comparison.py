@@ -1,15 +1,12 @@
 import pytest
 
 from app.store.calls import CallFilter, CallStore
-from app.store.database import Database
 from app.telemetry.record import AttemptRecord
 
 
 @pytest.fixture
-async def store(tmp_path):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
-    yield CallStore(database)
-    await database.close()
+def store(database):
+    return CallStore(database)
 
 
 def tried(provider, model="large", outcome="success", **more):

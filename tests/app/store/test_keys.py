@@ -11,13 +11,6 @@ def key(name: str, secret: str = "", **more) -> NewKey:
     return NewKey(name=name, digest=digest, hint="abcd", **more)
 
 
-@pytest.fixture
-async def database(tmp_path):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
-    yield database
-    await database.close()
-
-
 async def test_a_key_comes_back_as_it_was_made(database):
     keys = KeyStore(database)
     made = await keys.create_key(key("ci", models=["fast"], expires=200.0, metadata={"team": "a"}), 100.0)
@@ -54,8 +47,8 @@ async def test_the_same_key_cannot_come_back_under_another_name(database):
         await keys.create_key(key("b", "same"), 3.0)
 
 
-async def test_the_token_changes_with_every_change_seen_from_another_connection(database, tmp_path):
-    other = await Database.open(f"sqlite:///{tmp_path}/a.db")
+async def test_the_token_changes_with_every_change_seen_from_another_connection(database, store_url):
+    other = await Database.open(store_url)
     keys, seen = KeyStore(database), [await KeyStore(other).change_token()]
     await keys.create_key(key("a"), 1.0)
     seen.append(await KeyStore(other).change_token())

@@ -1,19 +1,11 @@
 import pytest
 
 from app.store.calls import CallStore, RowRejected
-from app.store.database import Database
 from app.store.retention import LONGEST_PERIOD, OldRows
 from app.store.spending import SpendStore
 from app.telemetry.record import Charge
 
 DAY = 1795132800
-
-
-@pytest.fixture
-async def database(tmp_path):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
-    yield database
-    await database.close()
 
 
 def charge(nano, subject="key:ci", period="day", start=DAY):

@@ -12,6 +12,7 @@ import structlog
 
 from app.store.calls import CallStore
 from app.store.database import Database
+from app.store.sqlite import Sqlite
 from app.usage.ledger import Ledger
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
@@ -34,7 +35,7 @@ async def until(condition):
 async def main(folder):
     with structlog.testing.capture_logs() as events:
         log = structlog.get_logger()
-        database = await Database.open(f"sqlite:///{folder}/a.db", busy_timeout=0.1)
+        database = Database(Sqlite(folder / "a.db", busy_timeout=0.1))
         spool = Spool(folder / "spool", "run", log)
         writer = LedgerWriter(CallStore(database), spool, log, sleep=lambda s: asyncio.sleep(s / 20))
         ledger = Ledger(spool, writer.wake)

@@ -12,6 +12,7 @@ import structlog
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable
 from app.store.spending import SpendStore
+from app.store.sqlite import Sqlite
 from app.usage.frames import decode_entry, encode_frame
 from app.usage.ledger import Ledger
 from app.usage.ledger_shipping import REJECTED
@@ -33,9 +34,9 @@ FIRST_RELEASE = (
 class Site:
     """A database, a spool folder, and runs that come, die and are found."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, database):
         self.folder = folder
-        self.database = Database(folder / "a.db", busy_timeout=0.05)
+        self.database = database
         self.store = CallStore(self.database)
 
     def begin(self, name, **limits):
@@ -64,10 +65,16 @@ class Site:
 
 
 @pytest.fixture
-async def site(tmp_path):
-    site = Site(tmp_path)
-    yield site
-    await site.database.close()
+def site(tmp_path, database):
+    return Site(tmp_path, database)
+
+
+@pytest.fixture
+async def impatient_site(tmp_path):
+    """One whose database is a SQLite file that is not waited for."""
+    database = Database(Sqlite(tmp_path / "a.db", busy_timeout=0.05))
+    yield Site(tmp_path, database)
+    await database.close()
 
 
 async def test_a_call_that_its_run_died_in_gets_a_row_that_says_so(site, make_intent, make_record):
@@ -250,8 +257,9 @@ async def test_spool_files_of_the_first_release_are_read(site):
 
 @pytest.mark.parametrize("fault", ["locked", "query_only"])
 async def test_a_store_that_takes_nothing_loses_no_intent_and_no_record(
-    site, make_intent, make_record, fault
+    impatient_site, make_intent, make_record, fault
 ):
+    site = impatient_site
     await site.store.insert_calls([], "none", 0)
     ledger = site.begin("1-run")
     for i in range(10):
@@ -261,7 +269,7 @@ async def test_a_store_that_takes_nothing_loses_no_intent_and_no_record(
     if fault == "locked":
         other.execute("BEGIN IMMEDIATE")
     else:
-        async with site.database._writer.connect() as connection:
+        async with site.database._driver._writer.connect() as connection:
             await connection.exec_driver_sql("PRAGMA query_only=ON")
     for i in range(5):
         ledger.settle(make_record(f"c{i}"))
@@ -277,7 +285,8 @@ async def test_a_store_that_takes_nothing_loses_no_intent_and_no_record(
     )
 
 
-async def test_catching_up_ships_what_dead_runs_left_before_budgets_are_read(site, make_intent):
+async def test_catching_up_ships_what_dead_runs_left_before_budgets_are_read(impatient_site, make_intent):
+    site = impatient_site
     site.begin("1-run").begin(make_intent("a"))
     site.die()
     site.begin("2-run")

@@ -10,6 +10,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.config.storage import Storage
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable
 from app.store.spending import SpendStore
@@ -59,11 +60,11 @@ class Unlucky(CallStore):
 
 
 class World:
-    def __init__(self, folder, make_record, make_intent):
+    def __init__(self, folder, storage, make_record, make_intent):
         self.folder = folder
         self.make_record = make_record
         self.make_intent = make_intent
-        self.database = Database(folder / "a.db")
+        self.database = Database.at(Storage.of(storage or f"sqlite:///{folder}/a.db"))
         self.store = Unlucky(self.database)
         self.ends = {}
         self.running = []
@@ -142,9 +143,9 @@ class World:
         return rows, sums, spent, left
 
 
-def each_call_is_one_row_and_one_charge(steps, make_record, make_intent):
+def each_call_is_one_row_and_one_charge(steps, make_record, make_intent, storage=None):
     async def live(folder):
-        world = World(folder, make_record, make_intent)
+        world = World(folder, storage, make_record, make_intent)
         for step in steps:
             await world.step(step)
         return world, *await world.close()
@@ -170,3 +171,13 @@ def test_each_call_is_one_row_and_one_charge_in_the_end(steps, make_record, make
 @given(steps=STEPS)
 def test_each_of_many_calls_is_one_row_and_one_charge_in_the_end(steps, make_record, make_intent):
     each_call_is_one_row_and_one_charge(steps, make_record, make_intent)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=STEPS)
+def test_case_113_each_call_is_one_row_and_one_charge_in_postgresql_too(
+    steps, make_record, make_intent, postgres
+):
+    each_call_is_one_row_and_one_charge(steps, make_record, make_intent, postgres.new_database())

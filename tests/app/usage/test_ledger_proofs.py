@@ -10,9 +10,11 @@ import structlog
 
 from app.store.calls import CallStore
 from app.store.database import Database
+from app.store.sqlite import Sqlite
 from app.usage.ledger import Ledger
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
+from tests.harness.postgres import PostgresServer
 
 pytestmark = [pytest.mark.proofs, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -71,7 +73,7 @@ async def test_a_database_that_was_locked_for_five_minutes_is_caught_up_with(
     tmp_path, make_intent, make_record, said
 ):
     log = structlog.get_logger()
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db", busy_timeout=0.2)
+    database = Database(Sqlite(tmp_path / "a.db", busy_timeout=0.2))
     spool = Spool(tmp_path / "spool", "run", log)
     writer = LedgerWriter(CallStore(database), spool, log)
     ledger, calls = Ledger(spool, writer.wake), RATE * OUTAGE
@@ -99,6 +101,42 @@ async def test_a_database_that_was_locked_for_five_minutes_is_caught_up_with(
     await database.close()
     said(
         f"F16: {calls} calls of {OUTAGE} s without a database are in it {took:.1f} s after; {calls - rows} lost"
+    )
+    assert (rows, spool.lost) == (calls, 0)
+    assert took < 60
+
+
+async def test_a_postgresql_that_was_away_for_five_minutes_is_caught_up_with(
+    tmp_path, make_intent, make_record, said
+):
+    log = structlog.get_logger()
+    with PostgresServer() as server:
+        database = await Database.open(server.new_database())
+        spool = Spool(tmp_path / "spool", "run", log)
+        writer = LedgerWriter(CallStore(database), spool, log)
+        ledger, calls = Ledger(spool, writer.wake), RATE * OUTAGE
+        server.kill()
+        writer.start()
+        for i in range(calls + RUNNING):
+            if i < calls:
+                ledger.begin(make_intent(f"c{i}"))
+            if i >= RUNNING:
+                ledger.settle(make_record(f"c{i - RUNNING}"))
+            if i % 100 == 0:
+                await asyncio.sleep(0)
+        while not writer.store_is_down:
+            await asyncio.sleep(0.01)
+        server.start(fsync="on")
+        begin = time.perf_counter()
+        while writer.shipped < calls:
+            await asyncio.sleep(0.01)
+        took = time.perf_counter() - begin
+        await writer.close(10)
+        async with database.read() as connection:
+            rows = (await connection.exec_driver_sql("SELECT count(*) FROM calls")).scalar()
+        await database.close()
+    said(
+        f"F16: {calls} calls of {OUTAGE} s without PostgreSQL are in it {took:.1f} s after; {calls - rows} lost"
     )
     assert (rows, spool.lost) == (calls, 0)
     assert took < 60

@@ -6,6 +6,7 @@ import structlog
 from app.store.calls import CallStore
 from app.store.database import Database
 from app.store.retention import OldRows
+from app.store.sqlite import Sqlite
 from app.usage.ledger_retention import DAY, EVERY, PAUSE, ROWS_AT_ONCE, let_go_of_old_rows
 
 TEN = 1795168800
@@ -40,8 +41,7 @@ async def run(database, days, log=None):
         return
 
 
-async def test_rows_go_after_their_days_a_batch_at_a_time(tmp_path, make_record):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db")
+async def test_rows_go_after_their_days_a_batch_at_a_time(database, make_record):
     store = CallStore(database)
     for begin in range(0, ROWS_AT_ONCE + 50, 50):
         await store.insert_calls([make_record(f"c{i}") for i in range(begin, begin + 50)], "run", begin)
@@ -50,11 +50,10 @@ async def test_rows_go_after_their_days_a_batch_at_a_time(tmp_path, make_record)
     assert days.slept == [EVERY, EVERY, PAUSE, EVERY]
     assert await store.list_calls(1) == []
     assert [line.calls for line in await store.sum_calls(["key"])] == [ROWS_AT_ONCE + 50]
-    await database.close()
 
 
 async def test_a_store_that_is_locked_keeps_its_rows_and_is_asked_again(tmp_path, make_record):
-    database = await Database.open(f"sqlite:///{tmp_path}/a.db", busy_timeout=0.01)
+    database = Database(Sqlite(tmp_path / "a.db", busy_timeout=0.01))
     store = CallStore(database)
     await store.insert_calls([make_record("a")], "run", 1)
     other = sqlite3.connect(tmp_path / "a.db", isolation_level=None)

@@ -7,6 +7,7 @@ import structlog
 
 from app.store.calls import CallStore
 from app.store.database import Database
+from app.store.sqlite import Sqlite
 from app.usage.frames import encode_frame
 from app.usage.ledger import Ledger
 from app.usage.ledger_shipping import REJECTED
@@ -24,14 +25,14 @@ async def until(condition):
 
 
 class Site:
-    """A database file, a spool folder, and runs that come and go."""
+    """A database, a spool folder, and runs that come and go."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, database):
         self.folder = folder
         self.file = folder / "a.db"
         self.spools = folder / "spool"
         self.log = structlog.get_logger()
-        self.database = Database(self.file, busy_timeout=0.05)
+        self.database = database
         self.store = CallStore(self.database)
 
     def spool(self, name, **limits):
@@ -50,14 +51,22 @@ class Site:
 
     async def ids(self):
         async with self.database.read() as connection:
-            return [row[0] for row in await connection.exec_driver_sql("SELECT id FROM calls ORDER BY rowid")]
+            place = {"sqlite": "rowid", "postgresql": "ctid"}[connection.dialect.name]
+            found = await connection.exec_driver_sql(f"SELECT id FROM calls ORDER BY {place}")
+            return [row[0] for row in found]
 
 
 @pytest.fixture
-async def site(tmp_path):
-    site = Site(tmp_path)
-    yield site
-    await site.database.close()
+def site(tmp_path, database):
+    return Site(tmp_path, database)
+
+
+@pytest.fixture
+async def file_site(tmp_path):
+    """One whose database is a SQLite file that is not waited for."""
+    database = Database(Sqlite(tmp_path / "a.db", busy_timeout=0.05))
+    yield Site(tmp_path, database)
+    await database.close()
 
 
 async def test_settled_calls_come_into_the_database_by_themselves(site, make_record):
@@ -99,8 +108,8 @@ async def test_a_run_that_goes_on_keeps_its_file(site, make_record):
     assert await site.ids() == ["mine", "theirs"]
 
 
-async def test_two_runs_at_once_write_each_row_once(site, make_record):
-    second = Site(site.folder)
+async def test_two_runs_at_once_write_each_row_once(site, store_url, make_record):
+    second = Site(site.folder, await Database.open(store_url))
     pairs = []
     for name, own in (("1-a", site), ("2-b", second)):
         spool = own.spool(name, segment_limit=5_000)
@@ -120,7 +129,8 @@ async def test_two_runs_at_once_write_each_row_once(site, make_record):
     await second.database.close()
 
 
-async def test_a_locked_database_is_waited_for_and_told_of_once(site, make_record):
+async def test_a_locked_database_is_waited_for_and_told_of_once(file_site, make_record):
+    site = file_site
     await site.store.insert_calls([], "none", 0)
     with structlog.testing.capture_logs() as events:
         site.log = structlog.get_logger()
@@ -144,7 +154,8 @@ async def test_a_locked_database_is_waited_for_and_told_of_once(site, make_recor
     other.close()
 
 
-async def test_a_damaged_database_is_drained_into_once_it_is_repaired(site, make_record):
+async def test_a_damaged_database_is_drained_into_once_it_is_repaired(file_site, make_record):
+    site = file_site
     site.file.write_bytes(b"damaged" * 1000)
     spool = site.spool("run")
     writer = site.writer(spool)
@@ -158,7 +169,8 @@ async def test_a_damaged_database_is_drained_into_once_it_is_repaired(site, make
     assert await site.ids() == ["a"]
 
 
-async def test_an_older_copy_put_back_gets_the_rows_that_the_spool_still_has(site, make_record):
+async def test_an_older_copy_put_back_gets_the_rows_that_the_spool_still_has(file_site, make_record):
+    site = file_site
     spool = site.spool("run")
     writer = site.writer(spool)
     spool.append(make_record("a"))
@@ -221,7 +233,10 @@ async def test_a_record_torn_by_the_end_of_its_process_leaves_no_file(site, make
     assert site.names() == []
 
 
-async def test_the_end_does_not_wait_longer_than_told_and_the_next_start_ships_the_rest(site, make_record):
+async def test_the_end_does_not_wait_longer_than_told_and_the_next_start_ships_the_rest(
+    file_site, make_record
+):
+    site = file_site
     await site.store.insert_calls([], "none", 0)
     other = sqlite3.connect(site.file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

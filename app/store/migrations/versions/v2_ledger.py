@@ -13,6 +13,7 @@ _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens
 _ROLLED = ("key", "plan", "model", "provider", "operation", "outcome")
 _BUCKETS = ("latency_bucket", "ttft_bucket")
 _ROWS = 1000
+_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
@@ -21,9 +22,11 @@ def upgrade() -> None:
     _make_attempts()
     _make_ledger()
     _make_rollups()
-    _split_tries()
-    _find_buckets()
-    _roll_up()
+    if op.get_bind().dialect.name == "sqlite":
+        # No release kept its first version's calls elsewhere.
+        _split_tries()
+        _find_buckets()
+        _roll_up()
     op.drop_column("calls", "tries")
 
 
@@ -82,7 +85,7 @@ def _make_ledger() -> None:
 def _make_rollups() -> None:
     op.create_table(
         "rollups",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", _ID, primary_key=True),
         sa.Column("hour", sa.String(13), nullable=False),
         *(sa.Column(name, sa.String(256), nullable=False) for name in _ROLLED),
         *(
@@ -93,7 +96,7 @@ def _make_rollups() -> None:
     op.create_index("rollups_group", "rollups", ["hour", *_ROLLED], unique=True)
     op.create_table(
         "rollup_buckets",
-        sa.Column("rollup", sa.Integer, sa.ForeignKey("rollups.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("rollup", _ID, sa.ForeignKey("rollups.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("kind", sa.SmallInteger, primary_key=True),
         sa.Column("bucket", sa.SmallInteger, primary_key=True),
         sa.Column("count", sa.BigInteger, nullable=False),
