@@ -262,7 +262,10 @@ class Gateway:
 
     def metrics(self) -> dict[str, float]:
         """Scrape the metrics: `name{label="value"}` with sorted labels → value."""
-        answer = self.send("GET", "/metrics")
+        token = self.config.get("metrics", {}).get("token")
+        if isinstance(token, Mapping):
+            token = Path(token["file"]).read_text().strip()
+        answer = self.send("GET", "/metrics", headers={"authorization": f"Bearer {token}"} if token else {})
         assert answer.status == 200, answer
         self.secrets.assert_absent(answer.body, "/metrics")
         families = text_string_to_metric_families(answer.body.decode())
