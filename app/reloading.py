@@ -21,7 +21,10 @@ from app.config.secret_files import CHECK_EVERY, Stamp, stamp_of
 from app.errors import InvalidConfiguration
 from app.store.database import StoreUnavailable
 
-AT_START = ("server.host", "server.port", "server.overload.max_memory", "storage", "ledger.spool")
+AT_START = (
+    *("server.host", "server.port", "server.write_stall", "server.overload.max_memory"),
+    *("storage", "ledger.spool"),
+)
 """Settings that are read once: a listening socket, a watch on the memory and an open database are not swapped."""
 
 

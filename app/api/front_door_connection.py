@@ -86,6 +86,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Start the first header deadline: a silent client is a slow one."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(self._limits.write_buffer)
         self._exit = cast("asyncio.Transport", Exit(transport.write, self._end, self._ended))
         self._expect_head()
         if self.door.farewell.begun:

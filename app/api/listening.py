@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 
 BACKLOG = 2048
+UNSENT = 128 << 10
+"""Bytes that the kernel may hold for a client beyond what is on its way; else it takes megabytes for one that stalls."""
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """As the socket module gives it for IPv4, IPv6, and where it knows neither."""
 
@@ -35,6 +37,7 @@ def listen(host: str, port: int, inherited: socket.socket | None = None) -> sock
 def _open(listener: socket.socket, address: Address) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:

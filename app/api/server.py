@@ -146,9 +146,10 @@ def http_server(
 ) -> Server:
     """Build the server. Its lifespan is off: what it needs is open before it starts."""
     farewell, hosts = Farewell(), HostRule(config.allowed_hosts)
+    limits = FrontDoorLimits(write_stall=config.write_stall)
     settings = uvicorn.Config(
         app,
-        http=front_door(FrontDoorLimits(), hosts, new_id, refused, farewell, porter),
+        http=front_door(limits, hosts, new_id, refused, farewell, porter),
         ws="none",
         lifespan="off",
         log_config=None,

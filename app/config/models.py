@@ -60,6 +60,8 @@ class Server(Section):
     """How long new calls are still taken after a stop was asked for, with answers that say `connection: close`."""
     stream_commit: Wait = 45.0
     """How long a silent provider is waited for before a stream's status is sent with keep-alive comments."""
+    write_stall: Wait = 60.0
+    """How long a client may leave what was sent to it unread before its call ends."""
     allowed_hosts: Listing[Text] = ()
     """`Host` names that are answered; `*.example.com` takes subdomains, an empty list takes any."""
 

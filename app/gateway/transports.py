@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp.httpx2 import AiohttpTransport
 
 from app.config.addresses import is_public
+from app.gateway.connections import READ_AHEAD, Connector
 from providers.errors import (
     Disconnected,
     MalformedResponse,
@@ -59,16 +60,15 @@ def http_transport(tls: ssl.SSLContext, *, allow_private: bool) -> httpx2.AsyncB
     waiting in a pool would look like a fault of the provider.
     """
     resolver: AbstractResolver = aiohttp.ThreadedResolver()
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        keepalive_timeout=KEEPALIVE,
-        resolver=resolver if allow_private else PublicResolver(resolver),
-        ssl=tls,
-    )
+    connector = Connector(tls, resolver if allow_private else PublicResolver(resolver), KEEPALIVE)
     session = aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        read_bufsize=READ_AHEAD,
     )
-    return AiohttpTransport(client=session, trust_env=False)
+    return AiohttpTransport(verify=tls, client=session, trust_env=False)
 
 
 FAULTS = (httpx2.TransportError, aiohttp.ClientError)

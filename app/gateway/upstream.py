@@ -17,6 +17,8 @@ from providers.types import Head, HttpRequest
 USER_AGENT = "switchgear"
 BODY_LIMIT = 64 << 20
 """Bytes of a whole answer: several times the largest known (base64 images and long embeddings)."""
+PIECE = 8 << 10
+"""Bytes that are read, translated and passed on at once: what is held of each, several times, for a slow reader."""
 ADDRESSES = 1_000
 """Parsed addresses that are kept. Some dialects have the model in theirs."""
 ERROR_BODY_LIMIT = 256 << 10
@@ -41,14 +43,15 @@ class Answer:
         await self.close()
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Give the body's bytes as they arrive. Raises `UpstreamError`."""
+        """Give the body's bytes as they arrive, at most `PIECE` at once. Raises `UpstreamError`."""
         if self.head.headers.get("content-encoding", "identity") not in ("identity", ""):
             raise MalformedResponse("the provider compressed its answer although it was asked not to")
         stream = self._response.stream
         assert isinstance(stream, httpx2.AsyncByteStream)
         try:
             async for piece in stream:
-                yield piece
+                for start in range(0, len(piece), PIECE):
+                    yield piece[start : start + PIECE]
         except FAULTS as error:
             raise failure(error, answered=True) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.harness.streams import Streamed, stream_chat
 from tests.harness.upstream import Action, Gate, Slot
 
 TEXT = "openai/chat_stream_text.sse"
+IDLE = 0.6
+"""Seconds that the gateway waits for more of a stream."""
 
 
 @pytest.fixture(params=list(LANES))
@@ -333,6 +336,22 @@ def test_case_80_many_tiny_events(rig: Rig) -> None:
     streamed = stream_chat(rig.gateway, model_of(slot))
     assert streamed.text == "x" * 10_000
     assert rig.gateway.resident_bytes() - before < 16 << 20
+
+
+def test_case_74_a_chunk_that_is_none_is_told_of_at_once(rig: Rig) -> None:
+    slot = rig.exact()
+    gate = Gate()
+    nonsense = [act.wait_for(gate), act.send(b"zz\r\n{}\r\n"), act.hang]
+    slot.script(act.stream_of(act.events_of(TEXT)[:2], nonsense))
+    with rig.gateway.client() as client:
+        client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
+        client.read_head()
+        gate.open()
+        sent = time.monotonic()
+        *_, last = client.events()
+    assert last.json["error"]["code"] == "upstream_disconnected"
+    assert last.at - sent < IDLE, "it was told of only when the time of a silent provider was over"
+    slot.wait_abort()
 
 
 @pytest.mark.parametrize("name", ["HTML", "empty", "cut", "204", "JSON"])

@@ -140,7 +140,7 @@ def config_for(providers: Mapping[str, Any], models: Mapping[str, Any], **sectio
     }
 
 
-def rig_config(upstream: Upstream) -> dict[str, Any]:
+def rig_config(upstream: Upstream, **sections: Any) -> dict[str, Any]:
     """Give the common configuration."""
     providers = {name: provider(upstream, name, **settings) for name, settings in KINDS.items()}
     pairs = {f"pair-{n}": [f"paira/paira-{n}", f"pairb/pairb-{n}"] for n in range(PAIRS)}
@@ -151,13 +151,13 @@ def rig_config(upstream: Upstream) -> dict[str, Any]:
         **pairs,
         **loners,
     }
-    return config_for({**providers, "echo": dict(ONE_TRY)}, models)
+    return config_for({**providers, "echo": dict(ONE_TRY)}, models, **sections)
 
 
 @contextmanager
-def start_rig(directory: Path, secrets: Secrets) -> Iterator[Rig]:
+def start_rig(directory: Path, secrets: Secrets, **sections: Any) -> Iterator[Rig]:
     """Start both."""
-    with Upstream() as upstream, Gateway(rig_config(upstream), directory, secrets) as gateway:
+    with Upstream() as upstream, Gateway(rig_config(upstream, **sections), directory, secrets) as gateway:
         yield Rig(gateway, upstream)
 
 

@@ -1,0 +1,70 @@
+"""How bytes come in from a provider over aiohttp: little at a time, so that a reader who does not read holds little."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from functools import partial
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
+
+SLICE = 16 << 10
+"""Bytes that are taken from the kernel at once. uvloop would take 250 KiB, and hold them for a reader who stalls."""
+READ_AHEAD = 8 << 10
+"""Half the bytes that may wait for their reader; with more, nothing is taken from the kernel."""
+
+
+class Sliced(asyncio.BufferedProtocol):
+    """Hands a connection on to a protocol, in slices."""
+
+    def __init__(self, inner: asyncio.Protocol, buffer: memoryview) -> None:
+        """`buffer` may be that of all connections of a loop: it is emptied before the loop goes on."""
+        self._buffer = buffer
+        self._receive = inner.data_received
+        self.eof_received = inner.eof_received  # type: ignore[method-assign]  # to be the other's
+        self.connection_lost = inner.connection_lost  # type: ignore[method-assign]
+        self.pause_writing = inner.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = inner.resume_writing  # type: ignore[method-assign]
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the size is ours to choose
+        """Give the place for the next slice."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what has come."""
+        self._receive(bytes(self._buffer[:nbytes]))
+
+
+class SlicedHandler(ResponseHandler):
+    """aiohttp's side of a connection, fed in slices; it wakes its reader whatever ends the connection."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, buffer: memoryview) -> None:
+        super().__init__(loop)
+        self._slice = buffer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Stand behind the slices."""
+        super().connection_made(transport)
+        transport.set_protocol(Sliced(self, self._slice))
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell whoever reads a body; aiohttp forgets to after a malformed chunk."""
+        body = self._payload
+        super().connection_lost(exc)
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("the connection ended within the body"))
+
+
+class Connector(aiohttp.TCPConnector):
+    """aiohttp's connections, each read in slices.
+
+    As many as are asked for: waiting in a pool would look like a fault of the provider.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, resolver: AbstractResolver, keepalive: float) -> None:
+        """`keepalive`: seconds that an idle connection is kept. Call it where an event loop runs."""
+        super().__init__(limit=0, ssl=tls, resolver=resolver, keepalive_timeout=keepalive)
+        shared = memoryview(bytearray(SLICE))
+        self._factory = partial(SlicedHandler, self._loop, shared)  # type: ignore[assignment]  # partial is invariant
