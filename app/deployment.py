@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,6 +12,8 @@ from app.auth.keyring import KeyRing
 from app.config.accounting import Notifications
 from app.config.loader import Loaded
 from app.config.models import Config
+from app.config.pool import Pool, Tls
+from app.config.tls import TlsContexts
 from app.gateway.balancing import watched
 from app.gateway.notices import Webhook
 from app.gateway.rules import BudgetRules
@@ -33,7 +34,7 @@ class Deployment:
     keys: KeyRing
     spending: SpendStore
     webhook: Webhook
-    tls: ssl.SSLContext
+    tls: TlsContexts
     followers: list[Callable[[Config], None]] = field(default_factory=list)
     """Told each configuration that has taken the place of another."""
 
@@ -59,9 +60,10 @@ class Deployment:
             await direct(self.webhook, config.notifications, self.tls)
 
 
-async def direct(webhook: Webhook, settings: Notifications, tls: ssl.SSLContext) -> None:
+async def direct(webhook: Webhook, settings: Notifications, tls: TlsContexts) -> None:
     """Send notices where the settings say."""
     if settings.webhook is None:
         await webhook.close()
     else:
-        await webhook.direct(settings.webhook, http_transport(tls, allow_private=settings.allow_private))
+        transport = http_transport(Pool(), tls.of(Tls()), allow_private=settings.allow_private)
+        await webhook.direct(settings.webhook, transport)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,6 +27,7 @@ from app.config.activation import ActiveProvider
 from app.config.loader import DEFAULT_FILE, Loaded
 from app.config.models import Config
 from app.config.secret_files import CHECK_EVERY
+from app.config.tls import TlsContexts
 from app.deployment import Deployment, direct
 from app.errors import GatewayError
 from app.gateway.balancing import watched
@@ -132,7 +132,7 @@ async def create_app(
         _run_beside(_reread(keys), "configured-keys", closing)
         _run_beside(stored.follow(), "stored-keys", closing)
 
-        tls = ssl.create_default_context()
+        tls = TlsContexts()
         upstreams = Upstreams(lambda provider: _upstream(provider, tls))
         closing.push_async_callback(upstreams.close)
         webhook = Webhook(log)
@@ -281,12 +281,14 @@ async def _reread(keys: KeyRing) -> None:
             keys.read_configured()
 
 
-def _upstream(provider: ActiveProvider, tls: ssl.SSLContext) -> Upstream:
+def _upstream(provider: ActiveProvider, tls: TlsContexts) -> Upstream:
     transport = _TRANSPORTS[provider.transport](provider, tls)
     return Upstream(transport, connect=provider.timeouts.connect)
 
 
-_TRANSPORTS: dict[str, Callable[[ActiveProvider, ssl.SSLContext], httpx2.AsyncBaseTransport]] = {
-    "http": lambda provider, tls: http_transport(tls, allow_private=provider.allow_private),
+_TRANSPORTS: dict[str, Callable[[ActiveProvider, TlsContexts], httpx2.AsyncBaseTransport]] = {
+    "http": lambda provider, tls: http_transport(
+        provider.pool, tls.of(provider.pool.tls), allow_private=provider.allow_private
+    ),
     "embedded": lambda _, __: EchoTransport(),
 }

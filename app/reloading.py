@@ -17,7 +17,8 @@ from structlog.typing import FilteringBoundLogger
 from app.config.diff import diff
 from app.config.loader import Loaded
 from app.config.problems import ConfigError
-from app.config.secret_files import CHECK_EVERY, Stamp, stamp_of
+from app.config.secret_files import CHECK_EVERY
+from app.config.stamps import Stamp, stamp_of
 from app.errors import InvalidConfiguration
 from app.store.database import StoreUnavailable
 

@@ -28,7 +28,7 @@ class FrontDoorLimits:
     body_min_rate: float = 1024.0
     body_rate_window: float = 10.0
     """Every such stretch of waiting for a body must bring `body_min_rate`."""
-    write_buffer: int = 32 * 1024
+    write_buffer: int = 16 * 1024
     """What may wait for a client that does not read; with more, its provider is read no further."""
     write_stall: float = 60.0
     """How long a client may leave our full send buffer unread."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from app.cli.options import fail
 from app.config.activation import ActiveProvider, ProviderCredential
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
+from app.config.tls import context
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from providers import errors
@@ -77,7 +77,7 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     if request is None or provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
     upstream = Upstream(
-        http_transport(ssl.create_default_context(), allow_private=provider.allow_private),
+        http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
         connect=provider.timeouts.connect,
     )
     begin = time.monotonic()

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from app.config import credentials, urls
 from app.config.environment import variable
 from app.config.models import Config, ProviderSettings, Timeouts
+from app.config.pool import Pool
 from app.config.problems import Mark, Problem, did_you_mean
 from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.tree import Node, place
@@ -64,6 +65,7 @@ class ActiveProvider:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     region: str | None = None
+    pool: Pool = field(default_factory=Pool)
 
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
@@ -202,6 +204,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         breaker=settings.breaker,
         retry=settings.retry,
         region=settings.region,
+        pool=settings.pool,
     )
 
 
@@ -213,6 +216,9 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
         yield Problem(place(tree, path), path, "is not in the catalogue and has no base_url", hint)
     elif fault := urls.fault_of(candidate.base_url, allow_private=candidate.allow_private):
         yield Problem(_mark(tree, path, "base_url", candidate.base_url_from), (*path, "base_url"), *fault)
+    proxy = candidate.settings.pool.proxy
+    if proxy and (fault := urls.fault_of_proxy(proxy.reveal(), allow_private=candidate.allow_private)):
+        yield Problem(place(tree, (*path, "pool", "proxy")), (*path, "pool", "proxy"), *fault)
     if candidate.dialect not in DIALECTS:
         hint = did_you_mean(candidate.dialect, DIALECTS) or f"known: {', '.join(sorted(DIALECTS))}"
         message = f"there is no dialect `{candidate.dialect}`"

@@ -59,15 +59,14 @@ _GUESSED_FIRST = frozenset(
         *("sk_master", "sk_master_key", "switchgear", "sk_switchgear", "qwerty"),
     }
 )
-_WEBHOOK = ("notifications", "webhook")
-"""A secret that is a URL: judged as one."""
 _MAKE_ONE = "make one: python3 -c \"import secrets; print('sk-' + secrets.token_urlsafe(32))\""
 
 
 def findings(config: Config) -> Iterator[Finding]:
     """Say what is wrong with the secrets themselves. Empty ones of providers are theirs to judge."""
     for path, secret in secrets_in(config):
-        if path == _WEBHOOK and secret:
+        if secret and (path == ("notifications", "webhook") or path[2:] == ("pool", "proxy")):
+            # These are URLs, and judged as such.
             continue
         of_provider = path[0] == "providers"
         text = secret.reveal()

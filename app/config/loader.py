@@ -21,6 +21,8 @@ from app.config.problems import ConfigError, Mark, Problem
 from app.config.problems import Path as Place
 from app.config.reading import Reader
 from app.config.secret_files import SecretFiles
+from app.config.stamps import Stamp
+from app.config.tls import unusable_files
 from app.config.tree import Node, merge
 from app.config.validation import Validation
 from providers.catalog import CATALOG, Provider
@@ -43,6 +45,8 @@ class Loaded:
     """The configuration files, in the order they were merged."""
     secret_files: tuple[Path, ...] = ()
     """The files that hold secrets."""
+    certificates: tuple[tuple[Stamp | None, ...], ...] = ()
+    """What changes when a provider's certificate files do."""
 
 
 def load(
@@ -66,7 +70,11 @@ def load(
     if validation.config is None or not read.complete:
         raise ConfigError(problems)
     activation = activate(validation.config, tree, catalog, environ)
-    follow = (*check(validation.config, tree, catalog), *activation.problems)
+    follow = (
+        *check(validation.config, tree, catalog),
+        *activation.problems,
+        *unusable_files(validation.config.providers, tree),
+    )
     problems += [problem for problem in follow if not validation.is_silenced(problem.path)]
     if problems:
         raise ConfigError(problems)
@@ -84,6 +92,7 @@ def load(
         (*activation.notices, *skipped_targets(config, on)),
         chosen,
         tuple(secret_files.paths),
+        tuple(provider.pool.tls.stamps for provider in activation.providers),
     )
 
 

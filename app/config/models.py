@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.overload import Overload
+from app.config.pool import Pool
 from app.config.public_models import ModelSettings
 from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.scalars import (
@@ -158,8 +159,6 @@ def _fits_nobody(budgets: tuple[Budget, ...]) -> tuple[Budget, ...]:
 class ProviderSettings(Section):
     """A provider: one of the catalogue, or anything that speaks one of the dialects."""
 
-    later = frozenset({"pool"})
-
     keys: Listing[Credential] = ()
     """The provider's keys. Without one, the vendor's own variable is used, such as OPENAI_API_KEY."""
     base_url: Maybe[Text] = None
@@ -172,8 +171,10 @@ class ProviderSettings(Section):
     """When the provider, or one of its models, is left alone for a while."""
     retry: RetrySettings = RetrySettings()
     """How often a call that failed is sent to it again."""
+    pool: Pool = Pool()
+    """How connections to it are made and kept."""
     allow_private: Maybe[Flag] = None
-    """Whether the address may be a private one. Default: the catalogue's, else false."""
+    """Whether its address, and its proxy's, may be private ones. Default: the catalogue's, else false."""
     region: Maybe[Text] = None
     """Where the provider works, in a word of your own: what `regions` of keys is compared with."""
     exact: Maybe[Flag] = None

@@ -5,25 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from app.config.credentials import fault_of
+from app.config.stamps import stamp_of
 from providers.types import Secret
 
 LARGEST_SECRET = 64 << 10
 """Bytes. The longest credentials (service account JSON) are a few KiB."""
 CHECK_EVERY = 1.0
 """Seconds between two looks at a file."""
-
-
-class Stamp(NamedTuple):
-    """What changes when a file does."""
-
-    changed: int
-    """Unix nanoseconds."""
-    inode: int
-    """Because mounts swap files by renaming."""
-    size: int
 
 
 class FileSecret(Secret):
@@ -76,15 +66,6 @@ class SecretFiles:
         if secret.path not in self.paths:
             self.paths.append(secret.path)
         return secret
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """Give what changes when the file does; None where there is none."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return Stamp(stat.st_mtime_ns, stat.st_ino, stat.st_size)
 
 
 def _read(path: Path) -> str:

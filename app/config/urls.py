@@ -1,4 +1,4 @@
-"""What may be a provider's `base_url`, or a webhook. Pure: names are not resolved here, connecting checks what they give."""
+"""What may be a provider's `base_url`, a proxy, or a webhook. Pure: names are not resolved here, connecting checks what they give."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ _ILLEGAL = re.compile(r"[\x00-\x20\x7f-\U0010ffff\\\"<>^`{|}]")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9%._~-]+)?\]")
 
 EXAMPLE = "such as `https://api.acme.test/v1`"
+PROXY_EXAMPLE = "such as `http://proxy.acme.test:3128`"
+_USER = re.compile(
+    r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[2-7][0-9A-Fa-f])*(?::(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[2-7][0-9A-Fa-f])*)?"
+)
+"""As RFC 3986 has user information, ASCII alone: HTTP's Basic scheme has no sure way to write more."""
+_PERCENT = "write others as `%40`"
 WEBHOOK_EXAMPLE = "such as `https://hooks.acme.test/budgets`"
 
 
@@ -34,6 +40,20 @@ def fault_of(url: str, *, allow_private: bool) -> Fault | None:
     if "?" in url or "#" in url:
         return Fault("the URL holds a `?` or `#` part", EXAMPLE)
     return _fault_of_form(parts, host, port) or (None if allow_private else _fault_of_host(host))
+
+
+def fault_of_proxy(url: str, *, allow_private: bool) -> Fault | None:
+    """Say what is wrong with a proxy's URL, if anything is. It may hold a user name and a password."""
+    scheme, separator, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    if at and not _USER.fullmatch(user):
+        return Fault("the URL's user name or password holds a character that it cannot", _PERCENT)
+    fault = fault_of(f"{scheme}{separator}{host}", allow_private=allow_private)
+    if fault is not None:
+        return Fault(fault.message, PROXY_EXAMPLE if fault.hint == EXAMPLE else fault.hint)
+    if "/" in host.removesuffix("/"):
+        return Fault("the URL of a proxy has no path", PROXY_EXAMPLE)
+    return None
 
 
 def fault_of_webhook(url: str, *, allow_private: bool) -> Fault | None:
@@ -87,7 +107,7 @@ def _fault_of_form(parts: SplitResult, host: str, port: int | None) -> Fault | N
         (not host, Fault("the URL has no host", EXAMPLE)),
         (port == 0 or netloc.endswith(":"), Fault("the URL's port is no port", EXAMPLE)),
         (
-            not _HOST.fullmatch(netloc.removesuffix(f":{port}")),
+            not _HOST.fullmatch(netloc.removesuffix(f":{port}")) or not _may_be_looked_up(host),
             Fault("the URL's host is no host name", EXAMPLE),
         ),
         (
@@ -96,6 +116,11 @@ def _fault_of_form(parts: SplitResult, host: str, port: int | None) -> Fault | N
         ),
     )
     return next((fault for wrong, fault in checks if wrong), None)
+
+
+def _may_be_looked_up(host: str) -> bool:
+    # What the name system has no room for makes the look-up fail in ways of its own (RFC 1035, 2.3.4).
+    return len(host) < 254 and all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 def _fault_of_host(host: str) -> Fault | None:

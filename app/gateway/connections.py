@@ -1,28 +1,29 @@
-"""How bytes come in from a provider over aiohttp: little at a time, so that a reader who does not read holds little."""
+"""How bytes come in from a provider: little at a time, so that a reader who does not read holds little."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 from functools import partial
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 
-SLICE = 16 << 10
+SLICE = 8 << 10
 """Bytes that are taken from the kernel at once. uvloop would take 250 KiB, and hold them for a reader who stalls."""
 READ_AHEAD = 8 << 10
 """Half the bytes that may wait for their reader; with more, nothing is taken from the kernel."""
 
 
 class Sliced(asyncio.BufferedProtocol):
-    """Hands a connection on to a protocol, in slices."""
+    """Stands before a protocol and hands it what comes in slices."""
 
-    def __init__(self, inner: asyncio.Protocol, buffer: memoryview) -> None:
+    def __init__(self, inner: Any, buffer: memoryview) -> None:
         """`buffer` may be that of all connections of a loop: it is emptied before the loop goes on."""
+        self._inner = inner
         self._buffer = buffer
-        self._receive = inner.data_received
         self.eof_received = inner.eof_received  # type: ignore[method-assign]  # to be the other's
         self.connection_lost = inner.connection_lost  # type: ignore[method-assign]
         self.pause_writing = inner.pause_writing  # type: ignore[method-assign]
@@ -34,7 +35,22 @@ class Sliced(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what has come."""
-        self._receive(bytes(self._buffer[:nbytes]))
+        self._inner.data_received(bytes(self._buffer[:nbytes]))
+
+
+class SlicedTls(Sliced):
+    """Stands before a loop's own TLS: it has a buffer, of 256 KiB, and fills no more of it than it is given."""
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what has come."""
+        self._inner.get_buffer(nbytes)[:nbytes] = self._buffer[:nbytes]
+        self._inner.buffer_updated(nbytes)
+
+
+def bound_tls(outer: Any, inner: Any, buffer: memoryview) -> None:
+    """Bound what TLS takes in while nobody reads: `outer` is the transport beneath it, `inner` the one above."""
+    outer.set_protocol(SlicedTls(outer.get_protocol(), buffer))
+    inner.set_read_buffer_limits(SLICE)
 
 
 class SlicedHandler(ResponseHandler):
@@ -66,5 +82,15 @@ class Connector(aiohttp.TCPConnector):
     def __init__(self, tls: ssl.SSLContext, resolver: AbstractResolver, keepalive: float) -> None:
         """`keepalive`: seconds that an idle connection is kept. Call it where an event loop runs."""
         super().__init__(limit=0, ssl=tls, resolver=resolver, keepalive_timeout=keepalive)
-        shared = memoryview(bytearray(SLICE))
-        self._factory = partial(SlicedHandler, self._loop, shared)  # type: ignore[assignment]  # partial is invariant
+        self._slice = memoryview(bytearray(SLICE))
+        self._factory = partial(SlicedHandler, self._loop, self._slice)  # type: ignore[assignment]  # partial is invariant
+
+    async def _wrap_create_connection(self, *args: Any, **options: Any) -> tuple[Any, ResponseHandler]:
+        if options["ssl"] is None:
+            return await super()._wrap_create_connection(*args, **options)
+        # In two steps, as aiohttp does it behind a proxy: else what is beneath TLS is out of reach.
+        plain = {**options, "ssl": None, "server_hostname": None}
+        beneath, _ = await super()._wrap_create_connection(asyncio.Protocol, **plain)
+        above, handler = await self._start_tls_connection(beneath, options["req"], options["timeout"])
+        bound_tls(beneath, above, self._slice)
+        return above, handler

@@ -86,7 +86,8 @@ class Upstream:
     def __init__(self, transport: httpx2.AsyncBaseTransport, *, connect: float) -> None:
         self._transport = transport
         self._urls: dict[str, httpx2.URL] = {}
-        self._timeout = {"connect": connect, "read": None, "write": None, "pool": None}
+        # `pool` bounds all that comes before a request is sent: to aiohttp the look-up of a name and a proxy's answer too.
+        self._timeout = {"connect": connect, "read": None, "write": None, "pool": connect}
 
     async def send(self, request: HttpRequest) -> Answer:
         """Send a request and wait for the head of its answer; how long is the caller's to bound.

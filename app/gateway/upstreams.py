@@ -56,4 +56,7 @@ class Upstreams:
 
 def _way(provider: ActiveProvider) -> Hashable:
     """Give what makes connections the same."""
-    return provider.name, provider.transport, provider.allow_private, provider.timeouts.connect
+    return (
+        *(provider.name, provider.transport, provider.allow_private, provider.timeouts.connect),
+        *(provider.pool, provider.pool.tls.stamps),
+    )

@@ -11,7 +11,7 @@ import pytest
 from tests.harness import actions as act
 from tests.harness.client import Client
 from tests.harness.gateway import KEY, chat_body
-from tests.harness.lanes import LANES, Lane
+from tests.harness.lanes import EVERY_LANE, LANES, Lane
 from tests.harness.rig import Rig, model_of
 from tests.harness.upstream import Gate, Slot
 
@@ -28,9 +28,9 @@ def leave(request: pytest.FixtureRequest) -> Callable[[Client], None]:
     return LEAVING[request.param]
 
 
-@pytest.fixture(params=list(LANES))
+@pytest.fixture(params=[*LANES, pytest.param("httpx2", marks=pytest.mark.slow)])
 def lane(request: pytest.FixtureRequest) -> Lane:
-    return LANES[request.param]
+    return EVERY_LANE[request.param]
 
 
 def ask(rig: Rig, slot: Slot, request_id: str, **fields: Any) -> Client:

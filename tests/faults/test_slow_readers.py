@@ -13,10 +13,11 @@ import pytest
 from tests.harness import actions as act
 from tests.harness.client import Client
 from tests.harness.gateway import KEY, Gateway, chat_body
-from tests.harness.lanes import LANES, Lane
-from tests.harness.rig import Rig, model_of, start_rig
+from tests.harness.lanes import EVERY_LANE, LANES, Lane
+from tests.harness.rig import Rig, config_for, model_of, provider, start_gateway, start_rig
 from tests.harness.secrets import Secrets
-from tests.harness.upstream import Action, Slot
+from tests.harness.tls import CA, server_tls
+from tests.harness.upstream import Action, Slot, Upstream
 
 CHAT = "/v1/chat/completions"
 HELD = 256 << 10
@@ -119,7 +120,7 @@ def test_case_83_a_slow_reader_holds_little_and_holds_the_provider_back(rig: Rig
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lane", LANES.values(), ids=list(LANES))
+@pytest.mark.parametrize("lane", EVERY_LANE.values(), ids=list(EVERY_LANE))
 def test_case_83_two_hundred_slow_readers_are_given_up(tmp_path: Path, secrets: Secrets, lane: Lane) -> None:
     count, patience = 200, 12.0
     with start_rig(tmp_path, secrets, server={"write_stall": f"{patience:.0f}s"}) as rig:
@@ -138,6 +139,23 @@ def test_case_83_two_hundred_slow_readers_are_given_up(tmp_path: Path, secrets: 
             assert_given_up(rig, slot, count)
             assert_free(rig, open_files + 5)
             assert all(ended(client) for client in clients)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transport", ["aiohttp", "httpx2"])
+def test_case_83_slow_readers_hold_little_over_tls_too(
+    tmp_path: Path, secrets: Secrets, transport: str
+) -> None:
+    pool = {"transport": transport, "tls": {"ca_file": CA}}
+    with Upstream(server_tls()) as upstream:
+        config = config_for({"exact": provider(upstream, "exact", exact=True, pool=pool)}, {})
+        with start_gateway(tmp_path, secrets, config) as gateway:
+            rig = Rig(gateway, upstream)
+            assert_serves(gateway, [rig.exact()])
+            with stalled(rig, LANES["exact"], 60) as (slot, _, held):
+                assert held <= HELD, f"{held} bytes are held for each reader"
+                assert_serves(gateway, [rig.exact()])
+            assert_given_up(rig, slot, 60)
 
 
 def ended(client: Client) -> bool:

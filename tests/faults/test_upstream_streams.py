@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,6 +25,13 @@ IDLE = 0.6
 @pytest.fixture(params=list(LANES))
 def lane(request: pytest.FixtureRequest) -> Lane:
     return LANES[request.param]
+
+
+@pytest.fixture(params=[Rig.plain, pytest.param(Rig.core, marks=pytest.mark.slow)], ids=["aiohttp", "httpx2"])
+def carried(request: pytest.FixtureRequest, rig: Rig) -> Slot:
+    """A slot behind each of the transports."""
+    slot: Slot = request.param(rig)
+    return slot
 
 
 def refused(rig: Rig, slot: Slot, action: Action, status: int, code: str, **recorded: Any) -> Response:
@@ -185,11 +193,11 @@ def test_case_74_cut_off(rig: Rig, lane: Lane, cut: str) -> None:
 
 
 @pytest.mark.parametrize("cut", ["RST", "FIN", "EOF"])
-def test_case_74_cut_off_inside_an_event(rig: Rig, cut: str) -> None:
+def test_case_74_cut_off_inside_an_event(rig: Rig, carried: Slot, cut: str) -> None:
     half = act.chunk(b'data: {"id":"chatcmpl-DAw3qZ0rV1xTgk2yJ7sQmN8pLc4fB","obj')
     gate = Gate()
     ending = [half, act.wait_for(gate), *CUTS[cut]]
-    slot = rig.plain()
+    slot = carried
     slot.script(act.golden_stream(TEXT, ending, first=4))
     with rig.gateway.client() as client:
         client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
@@ -210,9 +218,9 @@ def test_case_74_cut_off_before_the_first_event(rig: Rig, cut: str) -> None:
 
 
 @pytest.mark.parametrize("framing", [b"zz\r\n", b"-1\r\n", b"5\r\nabcdefgh\r\n", b"ffffffffffffffffff\r\n"])
-def test_case_74_the_framing_breaks_midway(rig: Rig, framing: bytes) -> None:
+def test_case_74_the_framing_breaks_midway(rig: Rig, carried: Slot, framing: bytes) -> None:
     gate = Gate()
-    slot = rig.plain()
+    slot = carried
     slot.script(act.golden_stream(TEXT, [act.wait_for(gate), act.send(framing), act.hang], first=4))
     with rig.gateway.client() as client:
         client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
@@ -220,15 +228,16 @@ def test_case_74_the_framing_breaks_midway(rig: Rig, framing: bytes) -> None:
         events = client.events()
         seen = [next(events)]
         gate.open()
+        opened = time.monotonic()
         seen += events
     streamed = Streamed(200, client.headers, seen)
-    # Whether it is noticed at once or by the silence behind it is the transport's; it is never taken for an end.
-    assert streamed.error["code"] in {
-        "upstream_disconnected",
-        "upstream_invalid_response",
-        "upstream_timeout",
-    }
     assert streamed.finish_reasons == []
+    if provider_of(slot) == "core" and framing.startswith(b"f"):
+        # To httpx2's parser that is a chunk of 4,700 exabytes, which it waits for.
+        assert streamed.error["code"] == "upstream_timeout"
+        return
+    assert streamed.error["code"] == "upstream_disconnected"
+    assert seen[-1].at - opened < IDLE, "it was told of only when the time of a silent provider was over"
 
 
 @pytest.mark.parametrize("ending", ["EOF", "FIN"])
@@ -305,9 +314,13 @@ def test_case_77_the_last_blank_line_is_missing(rig: Rig) -> None:
     assert (streamed.text, streamed.done) == (ANSWER, True)
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "plain"])
-def test_case_80_a_line_without_end(rig: Rig, exact: bool) -> None:
-    slot = rig.exact() if exact else rig.plain()
+@pytest.mark.parametrize(
+    "take",
+    [Rig.exact, Rig.plain, pytest.param(Rig.core, marks=pytest.mark.slow)],
+    ids=["exact", "plain", "httpx2"],
+)
+def test_case_80_a_line_without_end(rig: Rig, take: Callable[[Rig], Slot]) -> None:
+    slot = take(rig)
     events = act.events_of(TEXT)[:2]
     ending = [act.chunk(b"data: "), act.flood(b"a" * 65_536, 1 << 34)]
     before = rig.gateway.resident_bytes()
@@ -336,22 +349,6 @@ def test_case_80_many_tiny_events(rig: Rig) -> None:
     streamed = stream_chat(rig.gateway, model_of(slot))
     assert streamed.text == "x" * 10_000
     assert rig.gateway.resident_bytes() - before < 16 << 20
-
-
-def test_case_74_a_chunk_that_is_none_is_told_of_at_once(rig: Rig) -> None:
-    slot = rig.exact()
-    gate = Gate()
-    nonsense = [act.wait_for(gate), act.send(b"zz\r\n{}\r\n"), act.hang]
-    slot.script(act.stream_of(act.events_of(TEXT)[:2], nonsense))
-    with rig.gateway.client() as client:
-        client.post("/v1/chat/completions", chat_body(model_of(slot), stream=True), KEY)
-        client.read_head()
-        gate.open()
-        sent = time.monotonic()
-        *_, last = client.events()
-    assert last.json["error"]["code"] == "upstream_disconnected"
-    assert last.at - sent < IDLE, "it was told of only when the time of a silent provider was over"
-    slot.wait_abort()
 
 
 @pytest.mark.parametrize("name", ["HTML", "empty", "cut", "204", "JSON"])

@@ -47,3 +47,5 @@ LANES = {
     "plain": Lane(Rig.plain, *_OPENAI),
     "anthropic": Lane(Rig.anthropic, *_ANTHROPIC),
 }
+EVERY_LANE = {**LANES, "httpx2": Lane(Rig.core, *_OPENAI)}
+"""Those, and one over the other transport."""

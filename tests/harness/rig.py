@@ -23,6 +23,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "exact": {"exact": True},
     "plain": {},
     "ant": {"dialect": "anthropic"},
+    "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
     "fastone": {"exact": True},
@@ -68,6 +69,10 @@ class Rig:
     def anthropic(self) -> Slot:
         """A model of a provider that speaks Anthropic's dialect."""
         return self._slot("ant")
+
+    def core(self) -> Slot:
+        """A model of a provider that is as `exact`, over httpx2's own transport."""
+        return self._slot("core")
 
     def pair(self) -> Pair:
         """A model with a fallback."""

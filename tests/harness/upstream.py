@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -135,8 +136,9 @@ class _Counters:
 class Upstream:
     """The server. A context manager; everything that a test may touch is safe from its thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.news = threading.Condition()
+        self._tls = tls
         self.counters = _Counters()
         self.errors: list[BaseException] = []
         """What went wrong inside the upstream itself: a bug of a test."""
@@ -162,7 +164,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def connections(self) -> int:
@@ -182,7 +184,7 @@ class Upstream:
 
     async def _listen(self) -> int:
         self._server = await self._loop.create_server(
-            lambda: Connection(self._connected, self._left), "127.0.0.1", 0, backlog=1024
+            lambda: Connection(self._connected, self._left), "127.0.0.1", 0, backlog=1024, ssl=self._tls
         )
         port: int = self._server.sockets[0].getsockname()[1]
         return port

@@ -180,6 +180,9 @@ def test_an_address_inside_needs_leave(complaints, host: str) -> None:
         ("https://bücher.test", "a space or another character"),
         ("https://a.test%2fevil", "no host name"),
         ("https://-a.test", "no host name"),
+        ("https://a..test", "no host name"),
+        (f"https://{'a' * 64}.test", "no host name"),
+        (f"https://{'a.' * 130}test", "no host name"),
         ("https://a.test/v1/../admin", "path holds dots"),
     ],
 )

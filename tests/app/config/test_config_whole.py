@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from app.config.pool import Pool
 from app.config.resilience import BreakerSettings, RetrySettings
 
 WHOLE = Path(__file__).with_name("whole.yaml").read_text(encoding="utf-8")
@@ -20,7 +21,6 @@ REFUSED = [
     "models.smart.hedge",
     "models.smart.single_flight",
     "on_state_loss",
-    "providers.acme.pool",
     "server.cors",
     "server.trusted_proxies",
     "server.workers",
@@ -66,6 +66,7 @@ def test_the_rest_is_taken(loads) -> None:
     assert (first.weight, first.models, second.weight, second.models) == (2, ("large",), 1, ())
     assert config.providers["acme"].breaker == BreakerSettings()
     assert config.providers["acme"].retry == RetrySettings()
+    assert config.providers["acme"].pool == Pool()
     assert config.models["smart"].max_attempts is None
     assert config.providers["acme"].region == "eu"
     assert config.models["smart"].balance == "weighted"
