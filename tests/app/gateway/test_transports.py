@@ -377,6 +377,7 @@ def test_a_kept_connection_that_was_closed_is_not_used_again(
             await read(opened, provider.url, slot.name)
             while provider.open_connections:
                 await asyncio.sleep(0.005)
+            await asyncio.sleep(0.01)  # a turn of the loop, which finds the end that has come
             assert await read(opened, provider.url, slot.name) == ANSWER
 
     run(work())
