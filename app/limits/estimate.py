@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import OrderedDict, deque
+from collections import OrderedDict
 
+from app.limits.latest import Latest
 from providers.types import Call, Json
 
 DEFAULT_OUTPUT = 512
 """Output tokens expected of a (key, model) of which little is known."""
 
-SAMPLES = 64
 WARM = 8
-"""Outputs seen before they are believed, and how many are remembered."""
+"""Outputs seen before they are believed."""
 
 MOST_PAIRS = 4096
 
@@ -26,26 +25,6 @@ _INPUT_FIELDS = ("messages", "tools", "functions", "response_format", "prompt", 
 _MEDIA_PARTS = frozenset({"image_url", "input_audio", "file", "image", "audio", "video_url", "document"})
 
 
-class _Sample:
-    """The latest outputs of one (key, model), in order of arrival and in order of size."""
-
-    __slots__ = ("_arrived", "_sorted")
-
-    def __init__(self) -> None:
-        self._arrived: deque[int] = deque()
-        self._sorted: list[int] = []
-
-    def add(self, tokens: int) -> None:
-        if len(self._arrived) == SAMPLES:
-            del self._sorted[bisect_left(self._sorted, self._arrived.popleft())]
-        self._arrived.append(tokens)
-        insort(self._sorted, tokens)
-
-    def p95(self) -> int | None:
-        count = len(self._sorted)
-        return None if count < WARM else self._sorted[-(-count * 95 // 100) - 1]
-
-
 class OutputEstimates:
     """The 95th percentile of real outputs, learned for each (key, model).
 
@@ -55,7 +34,7 @@ class OutputEstimates:
 
     def __init__(self, most_pairs: int = MOST_PAIRS) -> None:
         self._most = most_pairs
-        self._samples: OrderedDict[tuple[str, str], _Sample] = OrderedDict()
+        self._samples: OrderedDict[tuple[str, str], Latest[int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -63,7 +42,7 @@ class OutputEstimates:
     def expect(self, key: str, model: str, cap: int | None) -> int:
         """Give the output tokens to reserve, never above `cap` (all answers of the call together)."""
         sample = self._samples.get((key, model))
-        learned = None if sample is None else sample.p95()
+        learned = None if sample is None else sample.p95(warm=WARM)
         expected = DEFAULT_OUTPUT if learned is None else learned
         return expected if cap is None else min(cap, expected)
 
@@ -72,7 +51,7 @@ class OutputEstimates:
         pair = (key, model)
         sample = self._samples.get(pair)
         if sample is None:
-            sample = self._samples[pair] = _Sample()
+            sample = self._samples[pair] = Latest()
             if len(self._samples) > self._most:
                 self._samples.popitem(last=False)
         self._samples.move_to_end(pair)

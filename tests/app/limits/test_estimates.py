@@ -14,12 +14,12 @@ from app.limits.estimate import (
     DEFAULT_OUTPUT,
     MEDIA_TOKENS,
     MOST_PAIRS,
-    SAMPLES,
     WARM,
     OutputEstimates,
     input_estimate,
 )
 from app.limits.kinds import LimitKind
+from app.limits.latest import SAMPLES
 from app.limits.memory import Hold, MemoryLimits
 from providers.types import Call, JsonObject, Operation
 
