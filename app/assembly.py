@@ -17,14 +17,17 @@ from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.models import Config
+from app.gateway.answering import Line
 from app.gateway.balancing import Balancing
 from app.gateway.breaker_gate import BreakerGate
 from app.gateway.breakers import Breakers
 from app.gateway.client_limits import ClientLimits
 from app.gateway.credential_gate import CredentialGate
 from app.gateway.credential_pool import Credentials
+from app.gateway.flights import Flights
 from app.gateway.forecast import Forecasts
-from app.gateway.gateway import Gateway, Line
+from app.gateway.gateway import Gateway
+from app.gateway.hedge import Hedges
 from app.gateway.inflight import InFlight
 from app.gateway.loads import LoadGate, Loads
 from app.gateway.mirror import Copies, Mirroring, way_of_copies
@@ -73,6 +76,7 @@ class Lasting:
     upstreams: Upstreams
     loads: Loads
     copies: Copies
+    hedges: Hedges
     retry_budgets: dict[str, RetryBudget] = field(default_factory=dict)
     """By provider."""
 
@@ -107,6 +111,8 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
         forecasts=lasting.forecasts,
         prices=prices,
         ledger=lasting.ledger,
+        hedges=lasting.hedges,
+        flights=Flights(config.single_flight),
         max_attempts=lambda model, targets: attempts_of(_max_attempts(config, model), targets),
         random=random.random,
         trails=LoggedTrails(lasting.log) if config.logging.level == "debug" else NO_TRAIL,

@@ -52,6 +52,7 @@ class Deployment:
         self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})
         self.lasting.credentials.configure(loaded.providers)
         self.lasting.loads.configure(watched(config.models.values()))
+        self.lasting.hedges.configure(config.hedges)
         self.keys.configure(configured)
         self.current.swap(snapshot)
         for follow in self.followers:

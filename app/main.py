@@ -36,6 +36,7 @@ from app.gateway.credential_pool import Credentials
 from app.gateway.echo import EchoTransport
 from app.gateway.entrance import Entrance, capacity_of
 from app.gateway.forecast import Forecasts
+from app.gateway.hedge import Hedges
 from app.gateway.loads import Loads
 from app.gateway.lobby import Lobby
 from app.gateway.mirror import Copies
@@ -58,6 +59,7 @@ from app.telemetry.metrics import Metrics
 from app.telemetry.output import Output
 from app.telemetry.record import CallRecord
 from app.telemetry.refusals import Refusals
+from app.telemetry.shortcuts import Shortcuts
 from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
 from app.usage.ledger_retention import let_go_of_old_rows
@@ -106,6 +108,7 @@ async def create_app(
     config = loaded.config
     clock = Clock(time.time, time.monotonic)
     metrics = Metrics(VERSION)
+    shortcuts = Shortcuts(metrics.registry)
     metrics.watch_output(lambda: out.dropped)
     metrics.watch_tasks(lambda: len(asyncio.all_tasks()))
     lines = CallLines(out, level=config.logging.level)
@@ -155,6 +158,7 @@ async def create_app(
         def tell(record: CallRecord) -> None:
             lines.write(record)
             metrics.observe(record)
+            shortcuts.observe(record)
 
         lasting = Lasting(
             clock=clock,
@@ -173,6 +177,7 @@ async def create_app(
             upstreams=upstreams,
             loads=loads,
             copies=copies,
+            hedges=Hedges(config.hedges, shortcuts.count_hedge),
         )
         await writer.catch_up(CATCH_UP)
         spending = SpendStore(database)

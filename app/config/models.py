@@ -13,7 +13,7 @@ from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.overload import Overload
 from app.config.pool import Pool
-from app.config.public_models import ModelSettings
+from app.config.public_models import HedgeSettings, ModelSettings
 from app.config.resilience import BreakerSettings, RetrySettings
 from app.config.scalars import (
     Count,
@@ -269,3 +269,13 @@ class Config(Section):
     def chains(self) -> Mapping[str, tuple[str, ...]]:
         """Give the targets of each public model."""
         return {name: model.names for name, model in self.models.items()}
+
+    @property
+    def hedges(self) -> Mapping[str, HedgeSettings]:
+        """Give the hedging of those public models that have it."""
+        return {name: model.hedge for name, model in self.models.items() if model.hedge is not None}
+
+    @property
+    def single_flight(self) -> frozenset[str]:
+        """Give the public models whose equal calls share an answer."""
+        return frozenset(name for name, model in self.models.items() if model.single_flight)

@@ -10,7 +10,8 @@ from pydantic import Field, ModelWrapValidatorHandler, TypeAdapter, model_valida
 
 from app.config.allowances import Budgets, Limiting, Limits
 from app.config.amounts import Share
-from app.config.scalars import Count, Duration, Listing, Maybe, Text, Wait, refuse
+from app.config.hedging import After
+from app.config.scalars import Count, Duration, Flag, Listing, Maybe, Text, Wait, refuse
 from app.config.section import Section
 
 HEAVIEST = 1_000_000
@@ -46,6 +47,15 @@ class WeightedTarget(Section):
 
     def __str__(self) -> str:
         return self.target if self.weight == 1 else f"{self.target} (weight {self.weight})"
+
+
+class HedgeSettings(Section):
+    """Trying a second target beside one that is slow."""
+
+    after: After = "p95"
+    """How long the first one is waited for: a duration, or `p95`, the time that 95 % of its latest calls kept to."""
+    cap: Share = Decimal("0.05")
+    """The share of calls that may be hedged at most."""
 
 
 class Fallback(Section):
@@ -113,7 +123,6 @@ class ModelSettings(Section):
     """A public model: its targets alone as a list, or a mapping."""
 
     short: ClassVar[str] = "targets"
-    later = frozenset({"hedge", "single_flight"})
 
     targets: Targets = ()
     """What stands behind the name: provider/model, or another public model; each alone or with a weight."""
@@ -135,6 +144,10 @@ class ModelSettings(Section):
     """Tries that a call may take, over all targets. Default: 3, or the number of targets if that is more."""
     queue: Queue = Queue()
     """Waiting for room where limits have none."""
+    hedge: Maybe[HedgeSettings] = None
+    """Trying a second target beside one that is slow; the first content wins. Default: never."""
+    single_flight: Flag = False
+    """Whether equal calls of a key under way share one answer, where `temperature: 0` or a `seed` makes them repeatable."""
 
     @model_validator(mode="wrap")
     @classmethod

@@ -146,13 +146,12 @@ def textual(schema: Mapping[str, Any], pattern: str) -> WithJsonSchema:
 
 _BOUNDS = {"minimum": 0}
 _UNITS = "|".join(_SECONDS)
-_DURATION_SCHEMA = WithJsonSchema(
-    {
-        "type": "string",
-        "pattern": rf"{_INTERPOLATED}|^\d+(?:\.\d+)?\s*(?:{_UNITS})$",
-        "examples": ["60s", "200ms"],
-    }
-)
+DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": rf"{_INTERPOLATED}|^\d+(?:\.\d+)?\s*(?:{_UNITS})$",
+    "examples": ["60s", "200ms"],
+}
+_DURATION_SCHEMA = WithJsonSchema(DURATION_SCHEMA)
 _DURATION_TEXT = PlainSerializer(duration_text, return_type=str, when_used="json")
 
 Text = Annotated[

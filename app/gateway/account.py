@@ -1,17 +1,13 @@
-"""What one attempt has used and cost, from what its answer has shown. Pure."""
+"""What an answer has shown of the work behind it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
-from app.gateway.forecast import output_cap
-from app.limits.estimate import input_estimate
-from app.telemetry.record import UsageSource
-from app.usage.rates import Rates
-from providers.types import Call, Chunk, Reply, Target, Usage
+from providers.types import Chunk, Reply, Usage
 
 BYTES_PER_TOKEN = 4
 """Of generated text. Used only where the provider gave no count."""
@@ -42,40 +38,6 @@ class Tally:
                 if chunk.usage.output_tokens > (self.usage or Usage()).output_tokens:
                     self.uncounted_bytes = 0
                 self.usage = chunk.usage
-
-
-@dataclass(slots=True)
-class Try:
-    """One attempt while it runs."""
-
-    target: Target
-    rates: Rates | None
-    started: float
-    """Monotonic seconds."""
-    tally: Tally = field(default_factory=Tally)
-
-    def used(self, call: Call, *, complete: bool) -> tuple[Usage, UsageSource]:
-        """Give the usage of an attempt that the provider bills: its own count of a whole answer, else an estimate."""
-        seen = self.tally.usage
-        if complete and seen is not None:
-            return seen, "provider"
-        known = seen or Usage()
-        output = known.output_tokens - (-self.tally.uncounted_bytes // BYTES_PER_TOKEN)
-        if (cap := output_cap(call)) is not None:
-            # Tokens may be longer than that, but there are no more of them than the call allowed.
-            output = max(known.output_tokens, min(output, cap))
-        prompt = known.input_tokens or input_estimate(call)
-        estimate = Usage(
-            input_tokens=prompt,
-            output_tokens=output,
-            cached_tokens=known.cached_tokens,
-            cache_write_tokens=known.cache_write_tokens,
-        )
-        return estimate, "estimated"
-
-    def cost(self, usage: Usage) -> int | None:
-        """Give the nano-dollars of a usage; None where the price is not known."""
-        return None if self.rates is None else self.rates.cost(usage)
 
 
 class _Message(msgspec.Struct):

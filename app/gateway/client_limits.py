@@ -48,7 +48,8 @@ class ClientLimits:
 
     def settle(self, hold: Hold, record: CallRecord) -> None:
         """Replace what was reserved by what was used, and let in who waits."""
-        hold.settle(_used(record), self._now(), refund_requests=record.attempts == 0)
+        unserved = record.attempts == 0 and record.cache is None
+        hold.settle(_used(record), self._now(), refund_requests=unserved)
         self._forecasts.learn(record)
         self._room.wake()
 

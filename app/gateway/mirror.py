@@ -126,7 +126,8 @@ class _Copied:
     target: str
 
     def settle(self, record: CallRecord, /) -> CallRecord:
-        if record.outcome == "success":
+        # Of calls that share an answer one is copied, as one is sent.
+        if record.outcome == "success" and record.cache is None:
             self.mirroring.copies.start(lambda: self.mirroring.send(self.ticket, self.target, record))
         return record
 

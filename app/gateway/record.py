@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from app.gateway.account import Tally, Try
-from app.gateway.guard import Passages, Spent
-from app.gateway.verdicts import NOTHING, Verdict
+from app.gateway.guard import Passages, Spent, Use
+from app.gateway.trial import Ending, Trial
 from app.store.money import dollars
 from app.telemetry.clock import Clock
 from app.telemetry.record import AttemptRecord, CallRecord, Charge, Level, Outcome, UsageSource
 from app.usage.rates import Rates
-from providers.types import Call, Target, Usage
+from providers.types import Call, Usage
 
 
 @dataclass(slots=True)
@@ -39,35 +38,34 @@ class CallLog:
     price_version: str | None = None
     first_target: str | None = None
     """The plan's."""
-    current: Try | None = None
-    """The attempt that runs, or ran last."""
-    passages: Passages | None = None
-    """Of the attempt that runs; None when none does."""
+    attempts: int = 0
+    """How many tries there were, those that run included."""
+    current: Trial | None = None
+    """The attempt that answers; before one does, the one begun last."""
     usage: Usage | None = None
     usage_source: UsageSource = "none"
     cost_nano: int | None = 0
     """Of all attempts that are billed; None once one of them has no known price."""
     charges: list[Charge] = field(default_factory=list)
+    running: list[Trial] = field(default_factory=list)
+    """Attempts under way."""
+    waits: int = 0
+    """Providers that are waited for now."""
+    waiting_since: float = 0.0
+    """Monotonic seconds at which waiting for the first of them began."""
     waited: float = 0.0
-    """Seconds spent on attempts that have ended."""
+    """Seconds that were spent waiting for providers, until the last wait that has ended."""
     answered: float | None = None
     """Monotonic seconds at which the answer's first byte was ready for the client."""
     waited_before_answer: float = 0.0
     tries: list[AttemptRecord] = field(default_factory=list)
-    last_billed: bool = False
-    """Whether the attempt that ended last may be billed."""
+    cache: str | None = None
+    """What has answered in place of a provider."""
     finished: bool = False
-
-    @property
-    def attempts(self) -> int:
-        """How many tries there were, the running one included."""
-        return len(self.tries) + (self.passages is not None)
-
-    @property
-    def tally(self) -> Tally:
-        """What the running attempt's answer has shown so far."""
-        assert self.current is not None
-        return self.current.tally
+    outlived: bool = False
+    """Whether others still use what this call has asked for: its record is closed when that has ended."""
+    end: Callable[[], None] | None = None
+    """Finishes the call once it is outlived no more."""
 
     @property
     def overhead(self) -> float:
@@ -76,41 +74,42 @@ class CallLog:
         waited = self.waited_before_answer if self.answered is not None else self.waited
         return max(0.0, end - (self.received or self.started) - waited)
 
-    def begin_attempt(self, target: Target, rates: Rates | None, passages: Passages) -> None:
+    def begin_attempt(self, use: Use, rates: Rates | None, passages: Passages) -> Trial:
         """Note that a target is about to be tried."""
-        self.current = Try(target, rates, self.clock.monotonic())
-        self.passages = passages
+        now = self.clock.monotonic()
+        self.attempts += 1
+        self.begin_wait(now)
+        self.current = trial = Trial(use, rates, now, passages)
+        self.running.append(trial)
+        return trial
 
-    def end_attempt(
-        self, outcome: str, status: int | None, *, billed: bool, complete: bool, verdict: Verdict = NOTHING
-    ) -> None:
-        """Account for the running try, if there is one.
-
-        `billed`: the provider may have begun to work. `complete`: its answer came to its end.
-        """
-        running, passages, self.passages = self.current, self.passages, None
-        if running is None or passages is None or self.call is None:
+    def end_attempt(self, trial: Trial, ending: Ending) -> None:
+        """Account for a try, unless that was done."""
+        passages, trial.passages = trial.passages, None
+        if passages is None or self.call is None:
             return
-        seconds = self.clock.monotonic() - running.started
-        until_answer = None if self.answered is None else self.answered - running.started
-        self.waited += seconds
-        if billed:
+        now = self.clock.monotonic()
+        seconds = now - trial.started
+        until_answer = None if self.answered is None else self.answered - trial.started
+        self.running.remove(trial)
+        self.end_wait(now)
+        if ending.billed:
             # One that is not takes nothing away from what an earlier one is billed for.
-            self.usage, self.usage_source = running.used(self.call, complete=complete)
-        self.last_billed = billed
-        usage = self.usage if billed else None
-        cost = running.cost(usage) if usage else 0
+            self.usage, self.usage_source = trial.used(self.call, complete=ending.complete)
+        trial.billed = ending.billed
+        usage = self.usage if ending.billed else None
+        cost = trial.cost(usage) if usage else 0
         self.cost_nano = None if self.cost_nano is None or cost is None else self.cost_nano + cost
-        cut_short = outcome in ("cancelled", "internal_error")
-        self.charges += passages.settle(Spent(usage, cost, verdict, seconds, until_answer, cut_short))
+        spent = Spent(usage, cost, ending.verdict, seconds, until_answer, ending.cut_short)
+        self.charges += passages.settle(spent)
         self.tries.append(
             AttemptRecord(
-                provider=running.target.provider,
-                model=running.target.model,
-                outcome=outcome,
-                status=status,
+                provider=trial.target.provider,
+                model=trial.target.model,
+                outcome=ending.outcome,
+                status=ending.status,
                 duration_ms=_ms(seconds),
-                started_ms=_ms(running.started - self.started),
+                started_ms=_ms(trial.started - self.started),
                 ttft_ms=None if until_answer is None else _ms(until_answer),
                 input_tokens=usage.input_tokens if usage else None,
                 output_tokens=usage.output_tokens if usage else None,
@@ -118,11 +117,32 @@ class CallLog:
             )
         )
 
+    def join(self, cache: str) -> None:
+        """Note that what answers is no attempt of this call's own; it waits for a provider all the same."""
+        self.cache = cache
+        self.begin_wait(self.clock.monotonic())
+
+    def held(self) -> Iterator[Charge]:
+        """Give what the attempts under way hold of money."""
+        return (c for trial in self.running if trial.passages for c in trial.passages.charges())
+
+    def begin_wait(self, now: float) -> None:
+        """Note that a provider is waited for from now on."""
+        if not self.waits:
+            self.waiting_since = now
+        self.waits += 1
+
+    def end_wait(self, now: float) -> None:
+        """Note that one of those that are waited for is not any more."""
+        self.waits -= 1
+        if not self.waits:
+            self.waited += now - self.waiting_since
+
     def answer_ready(self) -> None:
         """Note that the first byte of the answer is ready; later calls change nothing."""
-        if self.answered is None and self.current is not None:
+        if self.answered is None:
             self.answered = self.clock.monotonic()
-            self.waited_before_answer = self.waited + self.answered - self.current.started
+            self.waited_before_answer = self.waited + self.answered - self.waiting_since
 
     def finish(
         self,
@@ -132,10 +152,26 @@ class CallLog:
         amend: Callable[[CallRecord], CallRecord] = lambda record: record,
     ) -> None:
         """Close the record, let `amend` add to it, and tell of it. A second call does nothing."""
+        if self.outlived:
+            self.end = self.end or (lambda: self.finish(outcome, status, error_type, amend))
+            return
         if self.finished:
             return
         self.finished = True
+        if self.waits:
+            self.waits = 1
+            self.end_wait(self.clock.monotonic())
         self.on_finish(amend(self._build(outcome, status, error_type)))
+
+    def outlive(self) -> None:
+        """Leave the record open, whatever finishes the call, until `release`: others wait for its answer too."""
+        self.outlived = True
+
+    def release(self) -> None:
+        """Close the record if what finishes the call has come."""
+        self.outlived = False
+        if self.end is not None:
+            self.end()
 
     def _build(self, outcome: Outcome, status: int, error_type: str | None) -> CallRecord:
         usage, call = self.usage, self.call
@@ -153,9 +189,10 @@ class CallLog:
             status=status,
             model=call.model if call else None,
             provider=target.provider if target else None,
-            upstream_model=(self.tally.model or target.model) if target else None,
+            upstream_model=(self.current.tally.model or target.model) if self.current and target else None,
             attempts=len(self.tries),
             fallback=outcome == "success" and target is not None and target.name != self.first_target,
+            cache=self.cache,
             stream=call.stream if call else False,
             input_tokens=usage.input_tokens if usage else None,
             output_tokens=usage.output_tokens if usage else None,

@@ -43,10 +43,7 @@ class Route:
         return bool(self._ahead(failure)[1])
 
     def next(self, failure: Failure | None = None) -> Target | None:
-        """Give the target to try next, after what became of the one before; None where there is no other.
-
-        Without a failure it gives another target to try beside the one that is being tried, if its chain has one.
-        """
+        """Give the target to try next, after what became of the one before; None where there is no other."""
         cause, left = self._ahead(failure)
         if not left:
             return None
@@ -58,6 +55,16 @@ class Route:
             self._cause, self._chain, self._at = cause, left, 0
         self._at += 1
         return left[0]
+
+    def others(self) -> Sequence[Target]:
+        """Give the targets of the chain that were not given: what may be tried beside the one that is being tried."""
+        return self._chain[self._at :]
+
+    def give(self, target: Target) -> None:
+        """Note that one of the others is tried out of its turn."""
+        others = [each for each in self.others() if each is not target]
+        self._chain = [*self._chain[: self._at], target, *others]
+        self._at += 1
 
     def _ahead(self, failure: Failure | None) -> tuple[Cause | None, Sequence[Target]]:
         """Say which chain goes on, and what of it."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.gateway.client import Client
-from app.gateway.guard import Admissions, Chooser, Gate, Guard, Passages, Ticket, Use
+from app.gateway.guard import Admissions, Chooser, Gate, Guard, Passages, Ticket
 from app.gateway.record import CallLog, moment
-from app.gateway.verdicts import SUCCESS
+from app.gateway.trial import Trial
 from app.telemetry.record import CallRecord, Charge, Intent, Outcome
 from app.usage.ledger import Ledger
 from app.usage.rates import Rates
@@ -17,8 +17,9 @@ from providers.types import Target
 class Settlement:
     """Admits a call, writes its intent, and closes its account exactly once."""
 
-    def __init__(self, guards: Sequence[Guard], ledger: Ledger, log: CallLog) -> None:
+    def __init__(self, guards: Sequence[Guard], ledger: Ledger, log: CallLog, client: Client) -> None:
         self.log = log
+        self._client = client
         self._admissions = Admissions(guards)
         self._ledger = ledger
         self._intended = False
@@ -33,18 +34,19 @@ class Settlement:
 
     def begin_attempt(
         self, ticket: Ticket, target: Target, rates: Rates | None, gates: Sequence[Gate], chooser: Chooser
-    ) -> Use:
+    ) -> Trial:
         """Pass the gates of a target, and note what they hold. Raises the closed gate's error."""
         passages = Passages(gates, ticket, target)
         use = passages.choose(chooser, ticket, target)
-        self.log.begin_attempt(use.target, rates, passages)
-        if held := passages.charges():
-            self._ledger.begin(_intent(ticket, self.log, [*self.log.charges, *held]))
-        return use
+        trial = self.log.begin_attempt(use, rates, passages)
+        if passages.charges():
+            self._ledger.begin(_intent(ticket, self.log, [*self.log.charges, *self.log.held()]))
+        return trial
 
-    def succeed(self, client: Client) -> None:
+    def succeed(self) -> None:
         """Close the account of an answer that came to its end, whether or not its client waited for it."""
-        self.log.end_attempt("success", 200, billed=True, complete=True, verdict=SUCCESS)
+        self.log.release()
+        client = self._client
         status = 499 if client.left and not client.committed else 200
         self.close("client_cancelled" if client.left else "success", status, None)
 

@@ -22,6 +22,10 @@ class Trail(Protocol):
         """Note a target that a gate has kept the call from."""
         ...
 
+    def hedged(self, target: Target) -> None:
+        """Note a target that is tried beside one that is late."""
+        ...
+
     def failed(self, target: Target, error: UpstreamError, then: Step) -> None:
         """Note an attempt that has failed, and what follows."""
         ...
@@ -59,6 +63,9 @@ class NoTrail:
         return self
 
     def skipped(self, _target: Target, _error: GatewayError) -> None:
+        """Keep nothing."""
+
+    def hedged(self, _target: Target) -> None:
         """Keep nothing."""
 
     def failed(self, _target: Target, _error: UpstreamError, _then: Step) -> None:
@@ -106,6 +113,9 @@ class _Logged:
 
     def skipped(self, target: Target, error: GatewayError) -> None:
         self._step(target, error.kind, "next target")
+
+    def hedged(self, target: Target) -> None:
+        self._step(target, "begun", "beside the one before")
 
     def failed(self, target: Target, error: UpstreamError, then: Step) -> None:
         # Its code alone: a provider's words may repeat a prompt.

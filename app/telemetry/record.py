@@ -29,7 +29,7 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     model: str
     outcome: str
-    """`success`, `cancelled`, or the error's code as `app/errors.py` gives it."""
+    """`success`, `cancelled`, `hedge_lost`, or the error's code as `app/errors.py` gives it."""
     status: int | None
     """The upstream's HTTP status, where it sent one."""
     duration_ms: float
@@ -108,6 +108,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
     fallback: bool
     """Whether a target other than the first of the plan answered."""
     cache: str | None = None
+    """What has answered in place of a provider: `single_flight`, another call for the same."""
     stream: bool
     input_tokens: int | None
     output_tokens: int | None

@@ -18,6 +18,9 @@ PAIRS = 100
 """How many models with a fallback one gateway has."""
 LONERS = 6
 """How many providers of each dialect there are for tests after which nobody asks them again."""
+FEW = 10
+"""How many with a hedge, and how many whose calls are shared."""
+HEDGED_AFTER = "50ms"
 
 KINDS: dict[str, dict[str, Any]] = {
     "exact": {"exact": True},
@@ -57,6 +60,8 @@ class Rig:
         self._numbers = itertools.count()
         self._pairs = iter(range(PAIRS))
         self._loners = {"lone": iter(range(LONERS)), "loneant": iter(range(LONERS))}
+        self._hedged = iter(range(FEW))
+        self._shared = iter(range(FEW))
 
     def exact(self) -> Slot:
         """A model of a provider that speaks clean OpenAI, passed through."""
@@ -93,6 +98,17 @@ class Rig:
             self.upstream.slot(f"lone{number}-pair"),
             self.upstream.slot(f"pairb-lone{number}"),
         )
+
+    def hedged(self) -> Pair:
+        """A model whose second target is tried when the first is silent for `HEDGED_AFTER`."""
+        number = next(self._hedged)
+        slots = (self.upstream.slot(f"{kind}-hedged-{number}") for kind in ("paira", "pairb"))
+        return Pair(f"hedged-{number}", *slots)
+
+    def shared(self) -> tuple[str, Slot]:
+        """A model whose equal calls share one answer, and what is asked for it."""
+        number = next(self._shared)
+        return f"shared-{number}", self.upstream.slot(f"roomy-shared-{number}")
 
     def _slot(self, kind: str) -> Slot:
         return self.upstream.slot(f"{kind}-{next(self._numbers)}")
@@ -150,11 +166,21 @@ def rig_config(upstream: Upstream, **sections: Any) -> dict[str, Any]:
     providers = {name: provider(upstream, name, **settings) for name, settings in KINDS.items()}
     pairs = {f"pair-{n}": [f"paira/paira-{n}", f"pairb/pairb-{n}"] for n in range(PAIRS)}
     loners = {f"lone-{n}": [f"lone{n}/lone{n}-pair", f"pairb/pairb-lone{n}"] for n in range(LONERS)}
+    hedge = {"after": HEDGED_AFTER, "cap": 1}
+    hedged = {
+        f"hedged-{n}": {"targets": [f"paira/paira-hedged-{n}", f"pairb/pairb-hedged-{n}"], "hedge": hedge}
+        for n in range(FEW)
+    }
+    shared = {
+        f"shared-{n}": {"targets": [f"roomy/roomy-shared-{n}"], "single_flight": True} for n in range(FEW)
+    }
     models = {
         "fast": ["fastone/fastone"],
         "refused-then-ok": ["refused/any", "rescuer/rescuer"],
         **pairs,
         **loners,
+        **hedged,
+        **shared,
     }
     return config_for({**providers, "echo": dict(ONE_TRY)}, models, **sections)
 

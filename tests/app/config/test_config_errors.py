@@ -121,7 +121,6 @@ LATER = [
     *(f"server: {{{key}: 1}}" for key in ("workers", "trusted_proxies", "cors")),
     *(f"{key}: {{}}" for key in ("admin", "on_state_loss", "state")),
     "auth: {jwt: []}",
-    *(f"models: {{a: {{targets: [openai/x], {key}: x}}}}" for key in ("hedge", "single_flight")),
     "plans: {a: {limits: {on_state_loss: open}}}",
     "logging: {content: true}",
 ]

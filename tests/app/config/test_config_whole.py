@@ -18,8 +18,6 @@ REFUSED = [
     "admin",
     "auth.jwt",
     "logging.content",
-    "models.smart.hedge",
-    "models.smart.single_flight",
     "on_state_loss",
     "server.cors",
     "server.trusted_proxies",

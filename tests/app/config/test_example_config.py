@@ -11,7 +11,7 @@ import yaml
 from app.config.allowances import Budget, Limits, Price
 from app.config.loader import load
 from app.config.models import Config, Key, ProviderSettings
-from app.config.public_models import Mirror, ModelSettings
+from app.config.public_models import HedgeSettings, Mirror, ModelSettings
 from app.config.section import Section
 from app.config.shape import below, every_key, is_section, shape_at
 
@@ -89,7 +89,7 @@ def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
     smart = shown.models["smart"]
     assert smart.mirror is not None
     assert smart.mirror == Mirror(target=smart.mirror.target)
-    assert smart == ModelSettings(targets=smart.targets, mirror=smart.mirror)
+    assert smart == ModelSettings(targets=smart.targets, mirror=smart.mirror, hedge=HedgeSettings())
 
 
 def test_all_limits_and_prices_have_an_example(tmp_path: Path) -> None:

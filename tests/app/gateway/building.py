@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +18,16 @@ from app.auth.principal import Principal
 from app.config.loader import load
 from app.config.resilience import RetrySettings
 from app.errors import GatewayError
+from app.gateway.answering import Line
 from app.gateway.balancing import Balancing, watched
 from app.gateway.client_limits import ClientLimits
 from app.gateway.credential_gate import CredentialGate
 from app.gateway.credential_pool import Credentials
+from app.gateway.flights import Flights
 from app.gateway.forecast import Forecasts
-from app.gateway.gateway import Gateway, Line
+from app.gateway.gateway import Gateway
 from app.gateway.guard import Gate, Guard
+from app.gateway.hedge import Hedges
 from app.gateway.inflight import InFlight
 from app.gateway.loads import LoadGate, Loads
 from app.gateway.notices import Notices
@@ -39,6 +43,7 @@ from app.limits.memory import MemoryLimits
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from app.telemetry.record import CallRecord, Intent
+from app.telemetry.shortcuts import Shortcuts
 from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
 from app.usage.price_book import PriceBook
@@ -63,8 +68,8 @@ class Pieces(httpx2.AsyncByteStream):
                 yield piece
 
 
-Said = tuple[int, str, Sequence[bytes | Exception | None]]
-"""Status, content type, and the pieces of the body."""
+Said = tuple[int, str, Sequence[bytes | Exception | None] | httpx2.AsyncByteStream]
+"""Status, content type, and the body or its pieces."""
 
 
 def whole(document: Any, status: int = 200) -> Said:
@@ -114,8 +119,9 @@ class Wire(httpx2.AsyncBaseTransport):
         if isinstance(said, Exception):
             raise said
         status, kind, pieces = said if isinstance(said, tuple) else await said
+        stream = pieces if isinstance(pieces, httpx2.AsyncByteStream) else Pieces(pieces)
         headers = {"content-type": kind, **self.headers}
-        return httpx2.Response(status, headers=headers, stream=Pieces(pieces), request=request)
+        return httpx2.Response(status, headers=headers, stream=stream, request=request)
 
 
 @dataclass
@@ -196,6 +202,7 @@ class House:
         client: Listener | None = None,
         operation: Operation = Operation.CHAT,
         session: str = "",
+        deadline: float = math.inf,
     ) -> Listener:
         """Serve one call. Raises what the client is told."""
         listener = client or Listener()
@@ -204,9 +211,8 @@ class House:
         log = CallLog(
             number, number, "POST", "/v1/x", self.clock, self.told.append, operation, self.time[1], key=key
         )
-        await self.gateway.serve(
-            Call(operation, body["model"], body, number, session=session), principal, listener, log
-        )
+        asked = Call(operation, body["model"], body, number, session=session)
+        await self.gateway.serve(asked, principal, listener, log, deadline)
         return listener
 
     async def outcome(self, body: dict[str, Any], key: str = "ci", **options: Any) -> str:
@@ -284,6 +290,8 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         forecasts=forecasts,
         prices=price_book,
         ledger=Ledger(memory, lambda: None),  # type: ignore[arg-type] - it has the one method that is used
+        hedges=Hedges(settings.hedges, Shortcuts(metrics.registry).count_hedge),
+        flights=Flights(settings.single_flight),
         max_attempts=lambda _model, targets: attempts_of(None, targets),
         random=lambda: 0.5,
     )

@@ -29,6 +29,7 @@ from tests.app.gateway.building import (
     provider_yaml,
     whole,
 )
+from tests.app.gateway.stage import turns
 
 HELD = (
     'limits: {concurrency: 3, rpm: 100000, tpm: 9000000}, budget: {amount: "100.00", per: day, mode: strict}'
@@ -36,7 +37,9 @@ HELD = (
 CONFIG = config_yaml(
     key=HELD,
     providers=provider_yaml("up", HELD) + provider_yaml("other", HELD),
-    models="m: {targets: [up/a, other/b], limits: {concurrency: 3}}",
+    models="m: {targets: [up/a, other/b], limits: {concurrency: 3}}, "
+    "hedged: {targets: [up/a, other/b], limits: {concurrency: 3}, hedge: {after: 1ms, cap: 1}}, "
+    "shared: {targets: [up/a, other/b], limits: {concurrency: 3}, single_flight: true}",
 )
 
 
@@ -144,6 +147,7 @@ class Story:
     cancel_after: tuple[int, ...]
     leaves: bool
     breaks_at: int
+    model: str = "m"
 
 
 STORIES = st.builds(
@@ -155,6 +159,7 @@ STORIES = st.builds(
     st.one_of(st.just(()), st.tuples(st.integers(1, 40)), st.tuples(st.integers(1, 40), st.integers(0, 3))),
     st.booleans(),
     st.sampled_from([-1, -1, -1, 1, 2, 5, 6]),
+    st.sampled_from(["m", "hedged", "shared"]),
 )
 
 
@@ -177,13 +182,17 @@ async def live(story: Story, folder: Path) -> None:
     replies = {"a": ANSWERS[story.answers[0]], "b": ANSWERS[story.answers[1]]}
     house.wire.answer = lambda body: replies[body["model"]]
     client = Fragile(breaks_at=story.breaks_at)
-    call = asyncio.create_task(house.outcome(chat(max_tokens=50, stream=story.stream), client=client))
-    for turns in story.cancel_after:
-        for _ in range(turns):
+    body = chat(model=story.model, max_tokens=50, stream=story.stream, temperature=0)
+    call = asyncio.create_task(house.outcome(body, client=client))
+    for count in story.cancel_after:
+        for _ in range(count):
             await asyncio.sleep(0)
         client.left = client.left or story.leaves
         call.cancel()
     await asyncio.wait([call])
+    # A call that was cancelled twice waits for nothing any more.
+    await turns()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
     failed = None if call.cancelled() else call.exception()
     assert failed is None or isinstance(failed, Fault), failed
 
@@ -232,13 +241,23 @@ def test_everything_is_settled_exactly_once_at_length(folder: Path, story: Story
         runner.run(live(story, folder))
 
 
+@pytest.mark.parametrize(
+    "model", ["m", *(pytest.param(model, marks=pytest.mark.slow) for model in ("hedged", "shared"))]
+)
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_cancellation_at_every_await(folder: Path, stream: bool) -> None:
+def test_cancellation_at_every_await(folder: Path, stream: bool, model: str) -> None:
     """At each turn of the loop in the life of a call whose first target fails."""
     kind = "stream" if stream else "whole"
     for turn in range(1, 45):
         story = Story(
-            ("waits", "admits"), ("admits", "admits"), ("timeout", kind), stream, (turn,), turn % 2 == 0, -1
+            ("waits", "admits"),
+            ("admits", "admits"),
+            ("timeout", kind),
+            stream,
+            (turn,),
+            turn % 2 == 0,
+            -1,
+            model,
         )
         with quiet_loop() as runner:
             runner.run(live(story, folder))

@@ -97,10 +97,26 @@ def test_a_target_that_was_skipped_may_come_in_a_chain() -> None:
 
 def test_another_target_beside_the_running_one_is_of_the_same_chain() -> None:
     way = route("a/1", "b/1", **CHAINS)
-    assert [each and each.name for each in (way.next(), way.next(), way.next())] == ["a/1", "b/1", None]
+    way.next()
+    (beside,) = way.others()
+    assert beside.name == "b/1"
+    way.give(beside)
+    assert way.others() == []
     following = way.next(errors.ServerFault("x"))
     assert following is not None
     assert following.name == "d/1"
+
+
+def test_one_given_out_of_its_turn_is_not_given_again() -> None:
+    way = route("a/1", "b/1", "c/1", default=("c/1", "d/1"))
+    way.next()
+    way.give(way.others()[1])
+    failure = errors.ServerFault("x")
+    assert [each and each.name for each in (way.next(failure), way.next(failure), way.next(failure))] == [
+        "b/1",
+        "d/1",
+        None,
+    ]
 
 
 names = st.lists(st.sampled_from([f"t/{number}" for number in range(6)]), min_size=1, max_size=4, unique=True)

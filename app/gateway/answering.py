@@ -1,0 +1,150 @@
+"""What brings the answer of one call to its client: attempts of its own, or a flight that others share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.config.models import Timeouts
+from app.errors import from_upstream
+from app.gateway.account import said_bytes
+from app.gateway.attempt import Attempt
+from app.gateway.client import Client, Headers
+from app.gateway.flight import Seat
+from app.gateway.guard import Ticket
+from app.gateway.pursuit import Beside, Patience
+from app.gateway.record import CallLog
+from app.gateway.settlement import Settlement
+from app.gateway.trial import BROKEN, CANCELLED, SUCCEEDED, Ending, Trial
+from app.gateway.upstream import Upstream
+from app.gateway.verdicts import verdict_of
+from app.store.money import dollars
+from providers.errors import ResponseTooLarge, StreamTruncated, UpstreamError, UpstreamTimeout
+from providers.registry import adapter_for
+from providers.types import Chunk, Target
+
+_MAY_BE_BILLED = (UpstreamTimeout, StreamTruncated, ResponseTooLarge)
+"""After these the provider had begun to work, whatever came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way out to one provider."""
+
+    upstream: Upstream
+    timeouts: Timeouts
+    patience: Patience
+
+
+@dataclass(slots=True)
+class Answering:
+    """One call on its way."""
+
+    lines: Mapping[str, Line]
+    ticket: Ticket
+    client: Client
+    settlement: Settlement
+
+    @property
+    def _log(self) -> CallLog:
+        return self.settlement.log
+
+    async def attempt(self, trial: Trial, _beside: Beside | None = None) -> Trial:
+        """Try a target, to the end of its answer. Gives the same trial. Raises `UpstreamError`."""
+        log = self.settlement.log
+        try:
+            if self.ticket.call.stream:
+                await self._stream(trial)
+            else:
+                await self._reply(trial)
+        except UpstreamError as error:
+            _conceal(error, trial.target)
+            trial.use.failed(error)
+            billed = isinstance(error, _MAY_BE_BILLED) or trial.tally.shows_work
+            kind = from_upstream(error).kind
+            log.end_attempt(trial, Ending(kind, error.status, billed=billed, verdict=verdict_of(error)))
+            raise
+        except asyncio.CancelledError:
+            log.end_attempt(trial, CANCELLED)
+            raise
+        finally:
+            # After any other error, a fault of ours: what the attempt holds must not stay held.
+            log.end_attempt(trial, BROKEN)
+        return trial
+
+    async def follow(self, seat: Seat) -> None:
+        """Have what a flight brings, to its end. Raises what the flight has failed of, or `Unavailable`."""
+        log, client, flight = self._log, self.client, seat.flight
+        async with seat:
+            while frames := await seat.next():
+                log.answer_ready()
+                await client.write(frames, () if client.committed else self._headers(flight.target))
+            log.answer_ready()
+            headers = () if client.committed else self._headers(flight.target)
+            self.settlement.succeed()
+            if self.ticket.call.stream:
+                await client.end()
+            else:
+                await client.reply(flight.body, (*headers, *self._cost()))
+
+    def _attempt(self, trial: Trial) -> Attempt:
+        call, target = self.ticket.call, trial.target
+        line = self.lines[target.provider]
+        timeouts = self.ticket.plan.timeouts.get(target.provider, line.timeouts)
+        adapter = adapter_for(target.dialect, call.operation)
+        assert adapter is not None, "the plan holds only targets that serve the operation"
+        return Attempt(call, target, adapter, line.upstream, timeouts, self._log.clock.wall, trial.use.heard)
+
+    async def _reply(self, trial: Trial) -> None:
+        reply = await self._attempt(trial).reply()
+        trial.tally.add([Chunk(b"", reply.usage, reply.model, said_bytes(reply))])
+        trial.contest.win(trial)
+        self._log.answer_ready()
+        headers = self._headers(trial.target)
+        self._succeed(trial)
+        await self.client.reply(reply.body, (*headers, *self._cost()))
+
+    async def _stream(self, trial: Trial) -> None:
+        log, client, tally = self._log, self.client, trial.tally
+        async with self._attempt(trial).stream() as batches:
+            held = _frames(await trial.contest.begin(trial, batches))
+            if held:
+                log.answer_ready()
+                await client.write(held, self._headers(trial.target))
+            async for chunks in batches:
+                tally.add(chunks)
+                # Written out: it is done for every event of every stream.
+                frames = b"".join([b"data: %b\n\n" % chunk.data for chunk in chunks if chunk.data])
+                if frames:
+                    log.answer_ready()
+                    await client.write(frames, () if client.committed else self._headers(trial.target))
+            self._succeed(trial)
+            await client.end()
+
+    def _succeed(self, trial: Trial) -> None:
+        self._log.end_attempt(trial, SUCCEEDED)
+        self.settlement.succeed()
+
+    def _headers(self, target: Target | None) -> Headers:
+        assert target is not None, "something has answered"
+        return (
+            ("x-switchgear-provider", target.provider),
+            ("x-switchgear-model", target.model),
+            ("x-switchgear-attempts", str(self._log.attempts)),
+            ("x-switchgear-overhead-ms", f"{self._log.overhead * 1000:.2f}"),
+            *self.ticket.headers,
+        )
+
+    def _cost(self) -> Headers:
+        cost = self._log.cost_nano
+        return () if cost is None else (("x-switchgear-cost", dollars(cost)),)
+
+
+def _conceal(error: UpstreamError, target: Target) -> None:
+    address = target.base_url.split("://", 1)[-1]
+    error.conceal(target.credential.reveal() if target.credential else "", target.base_url, address)
+
+
+def _frames(chunks: Sequence[Chunk]) -> bytes:
+    return b"".join([b"data: %b\n\n" % chunk.data for chunk in chunks if chunk.data])
