@@ -11,9 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from structlog.typing import FilteringBoundLogger
 
+from app.api.callers import Callers
 from app.api.departure import Cancel, Drain, Policy
 from app.api.snapshot import Snapshot
+from app.auth.authenticator import Authenticator
+from app.auth.directory import Directory
+from app.auth.failures import Failures
+from app.auth.key_sources import KeySources
+from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
+from app.auth.tokens import Tokens
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.models import Config
@@ -77,6 +84,10 @@ class Lasting:
     loads: Loads
     copies: Copies
     hedges: Hedges
+    keys: KeyRing
+    key_sources: KeySources
+    failures: Failures = field(default_factory=Failures)
+    """Of presenting keys and tokens, whatever their bound is now."""
     retry_budgets: dict[str, RetryBudget] = field(default_factory=dict)
     """By provider."""
 
@@ -122,6 +133,7 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
         config,
         gateway,
         router,
+        _callers(config, lasting),
         _departure_policy(config),
         unused=lambda: lasting.upstreams.give_back(loaded.providers),
     )
@@ -129,23 +141,20 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
 
 def configured_keys(config: Config) -> list[tuple[Secret, Principal]]:
     """Give the keys of the configuration, each with who holds it."""
-    keys = [
-        (
-            key.key,
-            Principal(
-                key.name,
-                key.models,
-                key.expires.timestamp() if key.expires else None,
-                key.plan,
-                key.priority,
-                regions=key.regions,
-                metadata=dict(key.metadata),
-            ),
-        )
-        for key in config.auth.keys
-    ]
+    directory = Directory(config)
+    found = [(key.key, directory.of_key(key)) for key in config.auth.keys]
+    keys = [(secret, principal) for secret, principal in found if principal]
     master = config.auth.master_key
     return [*keys, (master, Principal(MASTER, is_master=True))] if master else keys
+
+
+def _callers(config: Config, lasting: Lasting) -> Callers:
+    issuers = config.auth.jwt
+    keys = lasting.key_sources.configure(issuers)
+    lasting.failures.configure(config.auth.max_failures)
+    tokens = Tokens(issuers, keys, Directory(config), lasting.clock.wall)
+    authenticator = Authenticator(lasting.keys, tokens)
+    return Callers(authenticator, lasting.failures, config.server.trusted_proxies, lasting.clock.monotonic)
 
 
 def _with_mirrors(gateway: Gateway, config: Config, lasting: Lasting) -> Gateway:

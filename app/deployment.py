@@ -17,10 +17,10 @@ from app.config.tls import TlsContexts
 from app.gateway.balancing import watched
 from app.gateway.notices import Webhook
 from app.gateway.rules import BudgetRules
+from app.gateway.seeding import Seeding
 from app.gateway.transports import http_transport
 from app.reloading import UnsafeConfiguration
 from app.store.spending import SpendStore
-from app.usage.seeding import seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +41,13 @@ class Deployment:
     async def apply(self, loaded: Loaded) -> None:
         """Put a configuration to work. Raises `UnsafeConfiguration`, `StoreUnavailable`, having changed nothing."""
         config, configured = loaded.config, configured_keys(loaded.config)
-        if not (configured or self.keys.has_stored() or is_loopback(self.host)):
+        if not (configured or config.auth.jwt or self.keys.has_stored() or is_loopback(self.host)):
             raise UnsafeConfiguration(f"It has no key, and anyone who reaches {self.host} could call.")
         callers = [*(principal for _, principal in configured), *self.keys.principals()]
-        rules, now = BudgetRules(config), self.lasting.clock.wall()
-        await seed(self.lasting.budgets, rules.known(callers), self.spending, now, self.lasting.log)
+        seeding = Seeding(self.spending, BudgetRules(config), self.lasting.log)
         before = self.current.snapshot.config
+        now, new_plans = self.lasting.clock.wall(), config.plans != before.plans
+        await seeding.seed(self.lasting.budgets, callers, now, holders=new_plans)
         snapshot = assemble(loaded, self.lasting)
         # From here on nothing waits until all of it has changed.
         self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})

@@ -26,6 +26,7 @@ from app.auth.snapshot import StoredKeys
 from app.config.activation import ActiveProvider
 from app.config.loader import DEFAULT_FILE, Loaded
 from app.config.models import Config
+from app.config.pool import Tls
 from app.config.secret_files import CHECK_EVERY
 from app.config.tls import TlsContexts
 from app.deployment import Deployment, direct
@@ -33,6 +34,7 @@ from app.errors import GatewayError
 from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
+from app.gateway.documents import key_sources
 from app.gateway.echo import EchoTransport
 from app.gateway.entrance import Entrance, capacity_of
 from app.gateway.forecast import Forecasts
@@ -43,6 +45,7 @@ from app.gateway.mirror import Copies
 from app.gateway.notices import Notices, Webhook
 from app.gateway.pulse import watch_loop, watch_memory
 from app.gateway.rules import BudgetRules
+from app.gateway.seeding import Seeding
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from app.gateway.upstreams import Upstreams
@@ -53,6 +56,7 @@ from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore
 from app.store.retention import OldRows
 from app.store.spending import SpendStore
+from app.telemetry.callers import AgeCollector
 from app.telemetry.clock import Clock
 from app.telemetry.logging import CallLines, configure
 from app.telemetry.metrics import Metrics
@@ -64,7 +68,6 @@ from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
 from app.usage.ledger_retention import let_go_of_old_rows
 from app.usage.price_data import PriceData
-from app.usage.seeding import seed
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
 from app.version import VERSION
@@ -128,8 +131,8 @@ async def create_app(
         try:
             await stored.refresh()
         except StoreUnavailable as error:
-            # With keys of the configuration it can serve; records wait in the spool until the store is back.
-            if not keys.has_configured():
+            # With keys of the configuration, or with tokens, it can serve; records wait in the spool until the store is back.
+            if not (keys.has_configured() or config.auth.jwt):
                 raise
             log.error("stored_keys_unavailable", reason=str(error))
         _run_beside(_reread(keys), "configured-keys", closing)
@@ -152,6 +155,8 @@ async def create_app(
         loads.configure(watched(config.models.values()))
         copies = Copies(metrics.count_dropped_copy, log)
         closing.push_async_callback(copies.close)
+        issuers = await closing.enter_async_context(key_sources(tls.of(Tls()), clock.monotonic, log))
+        metrics.registry.register(AgeCollector(issuers.ages))
         budgets, meters = BudgetBook(), MemoryLimits()
         metrics.watch_held(limits=lambda: meters.held, budgets=lambda: budgets.held)
 
@@ -178,10 +183,13 @@ async def create_app(
             loads=loads,
             copies=copies,
             hedges=Hedges(config.hedges, shortcuts.count_hedge),
+            keys=keys,
+            key_sources=issuers,
         )
         await writer.catch_up(CATCH_UP)
         spending = SpendStore(database)
-        await seed(budgets, BudgetRules(config).known(keys.principals()), spending, clock.wall(), log)
+        seeding = Seeding(spending, BudgetRules(config), log)
+        await seeding.seed(budgets, keys.principals(), clock.wall())
         current = Current(assemble(loaded, lasting))
         old = OldRows(database)
         _run_beside(let_go_of_old_rows(old, _days(current), clock.wall, log), "retention", closing)
@@ -205,10 +213,9 @@ async def create_app(
             closing,
         )
         readiness = Readiness()
-        rooms = CallRooms(current=current, keys=keys, clock=clock, new_id=new_id, on_finish=tell)
+        rooms = CallRooms(current=current, clock=clock, new_id=new_id, on_finish=tell)
         pages = PageRooms(
             current=current,
-            keys=keys,
             metrics=metrics,
             readiness=readiness,
             reloader=reloader,
@@ -229,7 +236,7 @@ async def create_app(
         _run_beside(memory, "memory", closing)
         lobby = Lobby(entrance, asyncio.get_running_loop(), config.server.overload.max_wait)
         deployment.followers.append(lambda config: _configure_entrance(lobby, config))
-        porter = Porter(endpoints, keys, lobby, random.random, new_id, refusals)
+        porter = Porter(endpoints, current, lobby, random.random, new_id, refusals)
 
         hall = FrontHall(endpoints, build_pages(pages), new_id, log)
         yield Running(

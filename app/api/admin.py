@@ -8,7 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 
-from app.auth.keyring import KeyRing
+from app.api.snapshot import Current
 from app.auth.principal import Principal
 from app.errors import NotFound, PermissionDenied
 from app.gateway.breakers import Breakers, Standing
@@ -110,7 +110,7 @@ class Reloads(Protocol):
 class AdminRooms:
     """What the admin API shows and changes."""
 
-    keys: KeyRing
+    current: Current
     breakers: Breakers
     credentials: Credentials
     reloads: Reloads
@@ -120,13 +120,13 @@ class AdminRooms:
 def add_admin(pages: FastAPI, rooms: AdminRooms) -> None:
     """Add the routes under `/admin/v1`."""
 
-    def master(request: Request) -> Principal:
-        principal = rooms.keys.authenticate(request.scope["headers"])
+    async def master(request: Request) -> Principal:
+        principal = await rooms.current.snapshot.callers.identify(request.scope)
         if not principal.is_master:
             raise PermissionDenied("The admin API is for the master key.")
         return principal
 
-    Master = Annotated[Principal, Depends(master)]  # noqa: N806 - a type, though it closes over the key ring
+    Master = Annotated[Principal, Depends(master)]  # noqa: N806 - a type, though it closes over who may call
 
     def states(provider: str | None = None) -> ProviderStates:
         now = rooms.clock.monotonic()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from app.api.asgi import REQUEST_ID, RawHeaders, Receive, Scope, Send
+from app.api.asgi import REQUEST_ID, Receive, Scope, Send
 from app.api.body import ClientGone, check_media, read_body
 from app.api.client import ClientConnection
 from app.api.deadline import read_timeout
@@ -18,7 +18,6 @@ from app.api.request_checks import check_request
 from app.api.session import read_session
 from app.api.snapshot import Current, Snapshot
 from app.api.tags import read_tags
-from app.auth.keyring import KeyRing
 from app.errors import GatewayError, Unavailable
 from app.gateway.record import CallLog
 from app.telemetry.clock import Clock
@@ -39,7 +38,6 @@ class CallRooms:
     """What every token endpoint needs."""
 
     current: Current
-    keys: KeyRing
     clock: Clock
     new_id: Callable[[], str]
     on_finish: Callable[[CallRecord], None]
@@ -58,7 +56,7 @@ class CallEndpoint:
         client = ClientConnection(send, log.request_id)
         try:
             with self.rooms.current.snapshot as snapshot:
-                await self._serve(snapshot, scope["headers"], receive, client, log)
+                await self._serve(snapshot, scope, receive, client, log)
         except GatewayError as error:
             log.finish("refused", error.http_status, error.code)
             # A body that was not read still stands in the connection's way.
@@ -76,14 +74,15 @@ class CallEndpoint:
     async def _serve(
         self,
         snapshot: Snapshot,
-        headers: RawHeaders,
+        scope: Scope,
         receive: Receive,
         client: ClientConnection,
         log: CallLog,
     ) -> None:
-        server = snapshot.config.server
-        principal = self.rooms.keys.authenticate(headers)
-        log.key, log.plan, log.tags = principal.name, principal.plan, read_tags(headers)
+        server, headers = snapshot.config.server, scope["headers"]
+        principal = await snapshot.callers.identify(scope)
+        log.identify(principal)
+        log.tags = read_tags(headers)
         session = read_session(headers)
         check_media(headers, server.max_body)
         body = await read_body(receive, server.max_body)

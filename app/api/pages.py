@@ -15,7 +15,6 @@ from app.api.admin import AdminRooms, Reloads, add_admin
 from app.api.calls import PATHS
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
-from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.errors import (
     BadRequest,
@@ -67,7 +66,6 @@ class PageRooms:
     """What the pages need."""
 
     current: Current
-    keys: KeyRing
     metrics: Metrics
     readiness: Readiness
     reloader: Reloads
@@ -81,7 +79,9 @@ def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
     pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
     _add_models(pages, rooms)
-    add_admin(pages, AdminRooms(rooms.keys, rooms.breakers, rooms.credentials, rooms.reloader, rooms.clock))
+    add_admin(
+        pages, AdminRooms(rooms.current, rooms.breakers, rooms.credentials, rooms.reloader, rooms.clock)
+    )
     _add_health(pages, rooms)
     _add_errors(pages)
     describe = pages.openapi
@@ -97,10 +97,10 @@ def build_pages(rooms: PageRooms) -> FastAPI:
 
 
 def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
-    def caller(request: Request) -> Principal:
-        return rooms.keys.authenticate(request.scope["headers"])
+    async def caller(request: Request) -> Principal:
+        return await rooms.current.snapshot.callers.identify(request.scope)
 
-    Caller = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type, though it closes over the key ring
+    Caller = Annotated[Principal, Depends(caller)]  # noqa: N806 - a type, though it closes over who may call
 
     created = int(rooms.clock.wall())
 

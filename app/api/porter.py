@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 from app.api.asgi import RawHeaders, Scope, request_id_of
-from app.auth.keyring import KeyRing
+from app.api.snapshot import Current
 from app.errors import Unavailable
 from app.gateway.entrance import Place
 from app.gateway.lobby import Lobby
@@ -99,7 +99,7 @@ class Porter:
     def __init__(
         self,
         paths: Collection[str],
-        keys: KeyRing,
+        current: Current,
         lobby: Lobby,
         random: Callable[[], float],
         new_id: Callable[[], str],
@@ -107,7 +107,7 @@ class Porter:
     ) -> None:
         """`paths` are those of calls: everything else comes in always."""
         self._paths = paths
-        self._keys = keys
+        self._current = current
         self._lobby = lobby
         self._random = random
         self._new_id = new_id
@@ -123,7 +123,7 @@ class Porter:
         if scope["path"] not in self._paths or scope["method"] != "POST":
             begin(None)
             return
-        caller = self._keys.recognise(scope["headers"])
+        caller = self._current.snapshot.callers.glimpse(scope["headers"])
         # Nobody knows yet who an unknown key is: all of them share one part.
         tenant, priority = (caller.name, caller.priority) if caller else ("", "normal")
         self._lobby.ask(tenant, priority, begin, lambda reason: keep_out(self._refusal(scope, reason)))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from app.api.callers import Callers
 from app.api.departure import Policy
 from app.config.models import Config
 from app.gateway.gateway import Gateway
@@ -18,13 +19,14 @@ from app.gateway.router import Router
 class Snapshot:
     """A configuration at work. Each call holds it as a context."""
 
-    __slots__ = ("_calls", "_retired", "_unused", "config", "gateway", "on_departure", "router")
+    __slots__ = ("_calls", "_retired", "_unused", "callers", "config", "gateway", "on_departure", "router")
 
     def __init__(
         self,
         config: Config,
         gateway: Gateway,
         router: Router,
+        callers: Callers,
         on_departure: Policy,
         unused: Callable[[], None] = lambda: None,
     ) -> None:
@@ -32,6 +34,7 @@ class Snapshot:
         self.config = config
         self.gateway = gateway
         self.router = router
+        self.callers = callers
         self.on_departure = on_departure
         self._unused = unused
         self._calls = 0

@@ -6,48 +6,16 @@ a look-up by digest takes the same time for a near miss as for a far one.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
+from app.auth.presented import NotRecognised, digest
 from app.auth.principal import Principal
 from app.config.secret_files import FileSecret
-from app.errors import GatewayError, Unauthorized, Unavailable, retry_headers
+from app.errors import GatewayError, Unavailable, retry_headers
 from providers.types import Secret
 
-MISSING = "No API key was given. Send it as `Authorization: Bearer <key>`, `x-api-key` or `api-key`."
-LONGEST_KEY = 1024
 COME_AGAIN = 5.0
 """Seconds until a key that cannot be checked is worth another try."""
-_HEADERS = (b"authorization", b"x-api-key", b"api-key")
-
-Headers = list[tuple[bytes, bytes]]
-
-
-def digest(key: bytes) -> str:
-    """Give the SHA-256 of a key in hex: what is stored and looked up."""
-    return hashlib.sha256(key).hexdigest()
-
-
-def presented_key(headers: Headers) -> bytes:
-    """Give the key that a request presents. Raises `Unauthorized` for none, a malformed one, or several."""
-    found = {value for name, value in headers if name in _HEADERS}
-    keys = {_bare(value) for name, value in headers if name in _HEADERS and _bare(value) is not None}
-    if not found:
-        raise Unauthorized(MISSING)
-    if len(keys) != 1 or sum(1 for name, _ in headers if name == b"authorization") > 1:
-        raise Unauthorized("Send exactly one API key, as `Authorization: Bearer <key>`.")
-    (key,) = keys
-    if not key or len(key) > LONGEST_KEY:
-        raise Unauthorized
-    return key
-
-
-def _bare(value: bytes) -> bytes | None:
-    """Take the scheme off. None for a scheme that is not ours."""
-    scheme, space, rest = value.partition(b" ")
-    if not space:
-        return None if scheme.lower() in (b"bearer", b"basic", b"") else scheme
-    return rest.strip(b" ") if scheme.lower() == b"bearer" and b"\t" not in rest else None
 
 
 class KeyRing:
@@ -95,26 +63,17 @@ class KeyRing:
         """Take a new snapshot of the stored keys: digest → principal."""
         self._stored = stored
 
-    def authenticate(self, headers: Headers) -> Principal:
-        """Say who is calling. Raises `Unauthorized`; `Unavailable` where nobody can tell."""
-        wanted = digest(presented_key(headers))
+    def find(self, wanted: str) -> Principal | None:
+        """Give whose key has this digest; nothing if nobody's has, or it has expired."""
         principal = self._configured.get(wanted) or self._stored.get(wanted)
-        if principal is None:
-            raise self._unknown()
-        if principal.expires is not None and principal.expires <= self._now():
-            raise Unauthorized
+        if principal is None or (principal.expires is not None and principal.expires <= self._now()):
+            return None
         return principal
 
-    def recognise(self, headers: Headers) -> Principal | None:
-        """Say who is calling if that is known at once. It lets nobody in: `authenticate` does."""
-        try:
-            return self.authenticate(headers)
-        except (Unauthorized, Unavailable):
-            return None
-
-    def _unknown(self) -> GatewayError:
-        if not self._is_stale():
-            return Unauthorized()
+    def refusal(self, wanted: str) -> GatewayError:
+        """Say why the key of a digest is not taken: it is wrong, or nobody can tell."""
+        if wanted in self._configured or wanted in self._stored or not self._is_stale():
+            return NotRecognised()
         return Unavailable(
             "This API key cannot be checked now. Try again soon.",
             code="keys_unavailable",

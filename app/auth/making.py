@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from app.auth.keyring import digest
+from app.auth.presented import digest
 from app.store.keys import NewKey
 
 PREFIX = "sk-"

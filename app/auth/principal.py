@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -11,7 +12,7 @@ class Principal:
     """An authenticated caller. There is no anonymous one."""
 
     name: str
-    """The key's name, as logs, metrics and the ledger write it."""
+    """What tells it from all others: the key's name, or `user:NAME` for the bearer of a token."""
     models: tuple[str, ...] = ()
     """Names and patterns (`gpt-*`, `openai/*`) it may use; empty means all."""
     expires: float | None = None
@@ -23,8 +24,36 @@ class Principal:
     """Whether it may administer the gateway."""
     regions: tuple[str, ...] = ()
     """Regions of providers that its calls may go to; empty means all."""
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    by_token: bool = False
+    """Whether it came with a token, and so has no key."""
+    user: str | None = None
+    team: str | None = None
+    organisation: str | None = None
+    within: tuple[tuple[str, ...], ...] = ()
+    """Patterns of each level above that names any: a model must fit all of these levels too."""
+    regions_within: tuple[tuple[str, ...], ...] = ()
+    """Regions of each level above that names any, likewise."""
+    plan_of: str | None = None
+    """Who has the plan's allowance for itself, if not this name alone: the user, over all keys and tokens."""
+    roles: frozenset[str] = frozenset()
+    """What a token says that its bearer is. It gives no rights by itself."""
 
-    def may_use(self, model: str) -> bool:
-        """Whether it may use the model of that name, public or `provider/model`."""
-        return not self.models or any(fnmatchcase(model, pattern) for pattern in self.models)
+    @property
+    def key(self) -> str | None:
+        """The key's name, if it came with one."""
+        return None if self.by_token else self.name
+
+    def may_use(self, *names: str) -> bool:
+        """Whether every level allows a model, under any of these names: public, bare or `provider/model`."""
+        return (not self.models or _fits(names, self.models)) and all(
+            _fits(names, patterns) for patterns in self.within
+        )
+
+    def may_reach(self, region: str | None) -> bool:
+        """Whether every level allows providers of a region; None is of a provider that names none."""
+        return all(region in regions for regions in (self.regions, *self.regions_within) if regions)
+
+
+def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)

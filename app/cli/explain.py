@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import typer
 
+from app.auth.directory import Directory
 from app.auth.principal import Principal
 from app.cli.check import place
 from app.cli.database import stored_keys
@@ -75,8 +76,9 @@ def principal_named(loaded: Loaded, name: str) -> Principal:
     keys = {key.name: key for key in loaded.config.auth.keys}
     stored = {} if name in keys else {key.name: key for key in _live_keys(loaded)}
     if found := keys.get(name):
-        expires = found.expires.timestamp() if found.expires else None
-        principal = Principal(found.name, found.models, expires, regions=found.regions)
+        principal = Directory(loaded.config).of_key(found) or fail(
+            f"the user `{found.user}` is disabled: the key `{name}` may use nothing"
+        )
     elif kept := stored.get(name):
         principal = Principal(kept.name, tuple(kept.models or ()), kept.expires)
     else:

@@ -14,8 +14,8 @@ from pathlib import Path
 from app.api.addresses import is_loopback
 from app.auth.keyring import KeyRing
 from app.auth.making import PREFIX, make_key
+from app.auth.presented import digest
 from app.config.loader import DEFAULT_FILE, Loaded
-from app.errors import Unauthorized
 from app.main import Running
 
 FIRST_KEY = "first"
@@ -35,12 +35,12 @@ async def ensure_key(loaded: Loaded, running: Running) -> str:
     file = config.storage.local.with_suffix(".key")
     if _is_valid(file, running.keys):
         return _contents(file)
-    if any(key.expires is None or key.expires > now for key in running.keys.principals()):
+    if config.auth.jwt or any(key.expires is None or key.expires > now for key in running.keys.principals()):
         return "$SWITCHGEAR_KEY"
     if not is_loopback(config.server.host):
         raise UnsafeToListen(
             f"refusing to listen on {config.server.host} without authentication: set SWITCHGEAR_MASTER_KEY, "
-            "or `auth.keys`, or make a key with `switchgear keys create`"
+            "or `auth.keys`, or `auth.jwt`, or make a key with `switchgear keys create`"
         )
     key = await _make_first(running, now)
     if sys.stdout.isatty():
@@ -83,10 +83,9 @@ def _program() -> list[str]:
 
 def _is_valid(file: Path, keys: KeyRing) -> bool:
     try:
-        keys.authenticate([(b"x-api-key", file.read_bytes().strip())])
-    except (OSError, Unauthorized):
+        return keys.find(digest(file.read_bytes().strip())) is not None
+    except OSError:
         return False
-    return True
 
 
 async def _make_first(running: Running, now: float) -> str:

@@ -14,8 +14,8 @@ from app.cli.database import database_of, exists, stored_keys
 from app.cli.options import fail
 from app.cli.output import print_json, print_table
 from app.cli.times import time_text
+from app.config.identities import Key
 from app.config.loader import Loaded
-from app.config.models import Key
 from app.config.problems import did_you_mean
 from app.config.storage import Storage
 from app.store.keys import KeyStore, NewKey, StoredKey

@@ -6,23 +6,25 @@ from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 from itertools import zip_longest
 
-from app.config import chains, credentials, urls
+from app.config import chains, credentials, membership, trust, urls
 from app.config.models import Config
-from app.config.problems import Mark, Path, Problem, did_you_mean
+from app.config.problems import Mark, Path, Problem
 from app.config.shape import secrets_in
 from app.config.tree import Node, child, keys_of, nearest, place
 
 
 def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Problem]:
-    """Say what is wrong with chains, keys, plans and secrets."""
+    """Say what is wrong with chains, keys, who belongs where, issuers and secrets."""
     # From the tree, because what is wrong with a provider or model does not make its name unknown.
     providers = (*keys_of(child(tree, "providers")), *catalog)
     names = keys_of(child(tree, "models"))
     findings = (
         *_in_the_form_written(chains.findings(config.models, names, providers), tree),
         *credentials.findings(config),
-        *_unknown_plans(config, keys_of(child(tree, "plans"))),
-        *_unknown_regions(config),
+        *membership.findings(
+            config, {each: keys_of(child(tree, each)) for each in membership.SECTIONS.values()}
+        ),
+        *trust.findings(config.auth.jwt),
         *_webhook(config),
         *_empty_keys(config, catalog),
     )
@@ -40,27 +42,12 @@ def _in_the_form_written(findings: Iterator[chains.Finding], tree: Node) -> Iter
         yield written, message, hint
 
 
-def _unknown_plans(config: Config, plans: Collection[str]) -> Iterator[credentials.Finding]:
-    for index, key in enumerate(config.auth.keys):
-        if key.plan is not None and key.plan not in plans:
-            hint = did_you_mean(key.plan, plans) or "name it under `plans`"
-            yield ("auth", "keys", index, "plan"), f"there is no plan `{key.plan}`", hint
-
-
-def _unknown_regions(config: Config) -> Iterator[credentials.Finding]:
-    known = {each.region for each in config.providers.values() if each.region}
-    for index, key in enumerate(config.auth.keys):
-        for position, region in enumerate(key.regions):
-            if region not in known:
-                hint = did_you_mean(region, known) or "set the `region` of a provider to it"
-                path = ("auth", "keys", index, "regions", position)
-                yield path, f"no provider is in the region `{region}`", hint
-
-
 def _webhook(config: Config) -> Iterator[credentials.Finding]:
     said = config.notifications
     if said.webhook and (
-        fault := urls.fault_of_webhook(said.webhook.reveal(), allow_private=said.allow_private)
+        fault := urls.fault_of_own(
+            said.webhook.reveal(), urls.WEBHOOK_EXAMPLE, allow_private=said.allow_private
+        )
     ):
         yield ("notifications", "webhook"), *fault
 

@@ -11,6 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
+from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
+from app.config.issuers import Issuer
+from app.config.networks import Network
 from app.config.overload import Overload
 from app.config.pool import Pool
 from app.config.public_models import HedgeSettings, ModelSettings
@@ -21,14 +24,12 @@ from app.config.scalars import (
     Flag,
     Listing,
     Maybe,
-    Moment,
     Port,
     SecretText,
     Size,
     Table,
     Text,
     Wait,
-    Word,
     integer,
     none_is_empty,
     refuse,
@@ -43,7 +44,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Server(Section):
     """Where and how the gateway listens."""
 
-    later = frozenset({"workers", "trusted_proxies", "cors"})
+    later = frozenset({"workers", "cors"})
 
     host: Text = "127.0.0.1"
     """Address to listen on."""
@@ -65,6 +66,8 @@ class Server(Section):
     """How long a client may leave what was sent to it unread before its call ends."""
     allowed_hosts: Listing[Text] = ()
     """`Host` names that are answered; `*.example.com` takes subdomains, an empty list takes any."""
+    trusted_proxies: Listing[Network] = ()
+    """Addresses and networks of the proxies whose `X-Forwarded-For` tells where a client is."""
 
 
 class Metrics(Section):
@@ -74,40 +77,17 @@ class Metrics(Section):
     """Bearer token for `/metrics`. Without one, only callers on this machine may read it."""
 
 
-class Key(Section):
-    """An API key of ours that stands in the configuration."""
-
-    name: Text
-    """What logs and reports call this key. Unique."""
-    key: SecretText
-    """The key that the client sends, of 16 characters at least."""
-    models: Listing[Text] = ()
-    """Patterns of the models that the key may use, such as `openai/*`; an empty list means all."""
-    expires: Maybe[Moment] = None
-    """When the key stops working: an RFC 3339 date (its first moment in UTC) or date-time."""
-    plan: Text | None = None
-    """The plan whose limits and budgets hold for the key, besides its own."""
-    limits: Limiting = Limits()
-    """How fast the key may call: as under `plans`."""
-    budget: Budgets = ()
-    """How much the key may spend: as under `plans`."""
-    priority: Literal["low", "normal", "high"] = "normal"
-    """Who goes first where calls wait, and is refused last where there is too much to do."""
-    regions: Listing[Text] = ()
-    """Regions of providers that the key's calls may go to, such as `eu`; an empty list means all."""
-    metadata: Table[Word] = EMPTY
-    """Texts of your own to keep with the key."""
-
-
 class Auth(Section):
     """Who may call."""
-
-    later = frozenset({"jwt"})
 
     master_key: SecretText | None = None
     """Key that may do everything. Empty means none; the environment's SWITCHGEAR_MASTER_KEY wins over it."""
     keys: Listing[Key] = ()
     """API keys."""
+    jwt: Listing[Issuer] = ()
+    """Issuers whose JWTs are taken as API keys."""
+    max_failures: Count = 100
+    """Wrong keys and tokens a minute from one address, or with one beginning, that are answered 401 and not 429."""
     stale_after: Wait = 10.0
     """How long the database may be away until keys that are not known here are told to come again (503), not that they are wrong."""
 
@@ -241,6 +221,12 @@ class Config(Section):
     """Who may call."""
     plans: Annotated[Mapping[Annotated[str, _name_of("plan")], Plan], none_is_empty(dict)] = EMPTY
     """Named limits and budgets. A key has a plan's beside its own, and shares them with no other key."""
+    organisations: Annotated[Mapping[GroupName, Organisation], none_is_empty(dict)] = EMPTY
+    """Organisations by name. What one allows, its teams share."""
+    teams: Annotated[Mapping[GroupName, Team], none_is_empty(dict)] = EMPTY
+    """Teams by name. What one allows, its users and keys share."""
+    users: Annotated[Mapping[UserName, User], none_is_empty(dict)] = EMPTY
+    """Users by name, as keys and tokens give it. One that only tokens name need not stand here."""
     providers: Annotated[
         Mapping[Annotated[str, _name_of("provider")], ProviderSettings], none_is_empty(dict)
     ] = EMPTY

@@ -57,5 +57,5 @@ def dotted(path: Path) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Give the hint that names the nearest known names, or nothing."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(name.lower(), by_lower, n=2, cutoff=0.62)
     return f"did you mean {' or '.join(f'`{by_lower[match]}`' for match in near)}?" if near else ""

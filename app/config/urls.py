@@ -1,4 +1,4 @@
-"""What may be a provider's `base_url`, a proxy, or a webhook. Pure: names are not resolved here, connecting checks what they give."""
+"""What may be a provider's `base_url`, a proxy, or a URL that the gateway itself calls. Pure: names are not resolved here, connecting checks what they give."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def fault_of_proxy(url: str, *, allow_private: bool) -> Fault | None:
     return None
 
 
-def fault_of_webhook(url: str, *, allow_private: bool) -> Fault | None:
-    """Say what is wrong with a webhook's URL, if anything is.
+def fault_of_own(url: str, example: str, *, allow_private: bool) -> Fault | None:
+    """Say what is wrong with a URL that the gateway itself calls, such as a webhook's, if anything is.
 
     It may hold a query, where many services want a token. To another machine it is https://, unless private
     addresses are allowed; this machine needs no allowance.
@@ -65,12 +65,12 @@ def fault_of_webhook(url: str, *, allow_private: bool) -> Fault | None:
     before_query, mark, query = url.partition("?")
     fault = fault_of(before_query, allow_private=True)
     if fault is None and mark and ("#" in query or _ILLEGAL.search(query)):
-        fault = Fault("the URL's query holds a character that it cannot", WEBHOOK_EXAMPLE)
+        fault = Fault("the URL's query holds a character that it cannot", example)
     if fault is not None:
-        return Fault(fault.message, WEBHOOK_EXAMPLE)
+        return Fault(fault.message, example)
     parts = urlsplit(before_query)
     host = parts.hostname or ""
-    if allow_private or _is_this_machine(host):
+    if allow_private or is_this_machine(host):
         return None
     if parts.scheme == "http":
         hint = "set `allow_private: true` beside it if the way there is private"
@@ -88,7 +88,8 @@ def is_private_host(host: str) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether the host is a loopback address, or a name that always means one."""
     ip = literal(host)
     return is_private_host(host) if ip is None else ip.is_loopback
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.config.models import Config
+from app.gateway.subjects import levels
 from app.limits.places import Places, Reason, Sharing
 from app.limits.throttle import Beat, Throttle
 
@@ -39,7 +40,7 @@ def capacity_of(config: Config) -> Capacity:
     settings = config.server.overload
     bars = {"low": float(settings.low), "normal": float(settings.normal), "high": 1.0}
     # Stored keys and the master key are all `normal`.
-    present = frozenset({"normal", *(key.priority for key in config.auth.keys)})
+    present = frozenset({"normal", *(level.priority for _, level in levels(config) if level.priority)})
     sharing = Sharing(bars, float(settings.largest_share))
     return Capacity(config.server.max_inflight, settings.max_lag, sharing, present)
 

@@ -33,9 +33,10 @@ class Flights:
             return None
         # A stream and a whole answer are two things, but `false` and nothing are the same.
         body = {**call.body, "stream": call.stream}
-        text = json.dumps(
-            [ticket.principal.name, ticket.principal.is_master, call.operation, body], sort_keys=True
-        )
+        who = ticket.principal
+        # Two tokens of one user may allow different models and regions.
+        rights = [who.models, who.within, who.regions, who.regions_within]
+        text = json.dumps([who.name, who.is_master, rights, call.operation, body], sort_keys=True)
         return hashlib.sha256(text.encode()).digest()
 
     def boarding(self, key: bytes) -> Flight | None:

@@ -63,15 +63,16 @@ class Forecasts:
     def __init__(self) -> None:
         self._outputs = OutputEstimates()
 
-    def of(self, call: Call, key: str) -> Forecast:
-        """Forecast a call of a key."""
+    def of(self, call: Call, caller: str) -> Forecast:
+        """Forecast a call of a key, or of a `user:NAME`."""
         cap = output_cap(call)
-        return Forecast(input_estimate(call), self._outputs.expect(key, call.model, cap), cap)
+        return Forecast(input_estimate(call), self._outputs.expect(caller, call.model, cap), cap)
 
     def learn(self, record: CallRecord) -> None:
         """Take what a call has really produced."""
-        if record.usage_source == "provider" and record.outcome == "success" and record.key and record.model:
-            self._outputs.learn(record.key, record.model, record.output_tokens or 0)
+        caller = record.key or (record.user and f"user:{record.user}")
+        if record.usage_source == "provider" and record.outcome == "success" and caller and record.model:
+            self._outputs.learn(caller, record.model, record.output_tokens or 0)
 
 
 def output_cap(call: Call) -> int | None:

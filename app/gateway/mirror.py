@@ -99,7 +99,7 @@ class Mirroring:
         )
         call = replace(ticket.call, model=target, id=log.id)
         # Its target was chosen by the operator, not by the key; where the key's calls may go still holds.
-        sender = replace(ticket.principal, models=())
+        sender = replace(ticket.principal, models=(), within=())
         with suppress(GatewayError):
             await self.gateway.serve(call, sender, _Nobody(), log)
 

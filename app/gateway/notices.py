@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from app.gateway.parking import Parked, Reason
 from app.gateway.transports import FAULTS
 from app.store.money import dollars
+from app.telemetry.callers import without_user
 from app.telemetry.metrics import Metrics
 from app.usage.budgets import Crossing
 from providers.types import JsonObject, Secret
@@ -114,7 +115,7 @@ class Notices:
             "amount": dollars(budget.amount),
             "per": budget.period.kind.value,
         }
-        self._metrics.count_crossing(budget.subject, str(crossing.share))
+        self._metrics.count_crossing(without_user(budget.subject), str(crossing.share))
         self._warn("budget_crossed", told)
 
     def credential_parked(self, provider: str, position: int, parked: Parked) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from app.auth.principal import Principal
 from app.gateway.guard import Passages, Spent, Use
 from app.gateway.trial import Ending, Trial
 from app.store.money import dollars
@@ -32,6 +33,9 @@ class CallLog:
     received: float | None = None
     """Monotonic seconds at which its body had."""
     key: str | None = None
+    user: str | None = None
+    team: str | None = None
+    organisation: str | None = None
     plan: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     call: Call | None = None
@@ -73,6 +77,11 @@ class CallLog:
         end = self.answered if self.answered is not None else self.clock.monotonic()
         waited = self.waited_before_answer if self.answered is not None else self.waited
         return max(0.0, end - (self.received or self.started) - waited)
+
+    def identify(self, principal: Principal) -> None:
+        """Note who calls."""
+        self.key, self.user, self.plan = principal.key, principal.user, principal.plan
+        self.team, self.organisation = principal.team, principal.organisation
 
     def begin_attempt(self, use: Use, rates: Rates | None, passages: Passages) -> Trial:
         """Note that a target is about to be tried."""
@@ -182,6 +191,9 @@ class CallLog:
             level=_level(status, outcome),
             request_id=self.request_id,
             key=self.key,
+            user=self.user,
+            team=self.team,
+            organisation=self.organisation,
             plan=self.plan,
             method=self.method,
             path=self.path,

@@ -65,9 +65,8 @@ class Router:
         `ask` is what the balancers may look at. Without it, they get a typical call.
         """
         found, rule = self._resolve(model, principal)
-        if not principal.may_use(model) and (
-            model in self._models or not principal.may_use(found.entries[0][0])
-        ):
+        spelt = (model,) if model in self._models else (model, found.entries[0][0])
+        if not principal.may_use(*spelt):
             raise PermissionDenied(f"This key may not use the model `{model}`.", param="model")
         asking = _Asking(operation, principal, ask or Ask(Call(operation, model, {}), principal.name))
         targets = self._ordered(found, asking)
@@ -157,8 +156,7 @@ class Router:
             return f"does not serve {asking.operation}"
         if not provider.has_credential_for(name.partition("/")[2]):
             return "none of its credentials is for this model"
-        regions = asking.principal.regions
-        return _REGION if regions and provider.region not in regions else ""
+        return "" if asking.principal.may_reach(provider.region) else _REGION
 
     def _provider_of(self, name: str) -> ActiveProvider | None:
         return self._providers.get(name.partition("/")[0])

@@ -1,8 +1,4 @@
-"""Which limits and budgets hold for whom: the configuration, turned into what the guards ask for.
-
-Subjects: `key:NAME`, `plan:PLAN/KEY` (each key of a plan has the plan's allowance for itself),
-`model:NAME`, `group:NAME`, `provider:NAME`, `credential:PROVIDER/POSITION`.
-"""
+"""Which limits and budgets hold for whom: the configuration, turned into what the guards ask for."""
 
 from __future__ import annotations
 
@@ -15,15 +11,18 @@ from app.auth.principal import Principal
 from app.config.allowances import Budget as BudgetSettings
 from app.config.allowances import Limits as LimitSettings
 from app.config.models import Config
+from app.gateway.subjects import Place, holder_of, levels, plan_subject
 from app.limits.ask import Limit
 from app.limits.kinds import LimitKind
 from app.usage.budgets import Budget
 from app.usage.periods import Period, PeriodKind
 from providers.types import Target
 
-Asked = TypeVar("Asked")
 REMEMBERED = 10_000
-"""Answers kept for pairs of key and model: names come from clients, so there is a bound."""
+"""Answers kept for callers and models: names come from clients, so there is a bound."""
+
+_Known = TypeVar("_Known")
+_Asked = TypeVar("_Asked")
 
 
 class LimitRules:
@@ -31,16 +30,17 @@ class LimitRules:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._keys = {key.name: _limits(f"key:{key.name}", key.limits) for key in config.auth.keys}
-        self._of_client: dict[tuple[str, str], tuple[Limit, ...]] = {}
+        self._levels = {subject: _limits(subject, level.limits) for subject, level in levels(config)}
+        self._of_client: dict[tuple[Place, str], tuple[Limit, ...]] = {}
         self._of_target: dict[tuple[str, str, int | None], tuple[Limit, ...]] = {}
 
     def of_client(self, principal: Principal, model: str) -> tuple[Limit, ...]:
-        """Give the limits of the key, its plan and the public model."""
-        known = self._of_client.get((principal.name, model))
+        """Give the limits of the caller, of all above it, of its plan and of the public model."""
+        place = Place.of(principal)
+        known = self._of_client.get((place, model))
         if known is None:
-            known = self._find_client(principal, model)
-            _remember(self._of_client, (principal.name, model), known)
+            known = self._find_client(place, model)
+            _remember(self._of_client, (place, model), known)
         return known
 
     def of_target(self, target: Target) -> tuple[Limit, ...]:
@@ -57,10 +57,10 @@ class LimitRules:
         settings = self._config.models.get(model)
         return settings.queue.max_wait if settings else 0.0
 
-    def _find_client(self, principal: Principal, model: str) -> tuple[Limit, ...]:
-        limits = list(self._keys.get(principal.name, ()))
-        if plan := self._config.plans.get(principal.plan or ""):
-            limits += _limits(f"plan:{principal.plan}/{principal.name}", plan.limits)
+    def _find_client(self, place: Place, model: str) -> tuple[Limit, ...]:
+        limits = [limit for subject in place.levels for limit in self._levels.get(subject, ())]
+        if place.plan and (plan := self._config.plans.get(place.plan)):
+            limits += _limits(plan_subject(place.plan, place.plan_of), plan.limits)
         if settings := self._config.models.get(model):
             limits += _limits(f"model:{model}", settings.limits)
         return tuple(limits)
@@ -92,38 +92,51 @@ class BudgetRules:
 
     def __init__(self, config: Config) -> None:
         self._plans = config.plans
-        self._keys = {key.name: _budgets(f"key:{key.name}", key.budget) for key in config.auth.keys}
+        self._levels = {subject: _budgets(subject, level.budget) for subject, level in levels(config)}
         self._models = {
             name: _budgets(f"model:{name}", settings.budget) for name, settings in config.models.items()
         }
         self._providers = {
             name: _budgets(f"provider:{name}", settings.budget) for name, settings in config.providers.items()
         }
-        self._of_plan: dict[tuple[str, str], tuple[ClientBudget, ...]] = {}
+        self._of_caller: dict[Place, tuple[ClientBudget, ...]] = {}
 
     def of_client(self, principal: Principal, model: str) -> tuple[ClientBudget, ...]:
-        """Give the budgets of the key, its plan and the public model."""
-        return (
-            *self._keys.get(principal.name, ()),
-            *(self._planned(principal.plan, principal.name) if principal.plan else ()),
-            *self._models.get(model, ()),
-        )
+        """Give the budgets of the caller, of all above it, of its plan and of the public model."""
+        place = Place.of(principal)
+        known = self._of_caller.get(place)
+        if known is None:
+            known = self._find_caller(place)
+            _remember(self._of_caller, place, known)
+        return (*known, *self._models.get(model, ()))
 
     def of_provider(self, provider: str) -> tuple[ClientBudget, ...]:
         """Give the budgets of a provider."""
         return self._providers.get(provider, ())
 
     def known(self, principals: Iterable[Principal]) -> list[Budget]:
-        """Give every budget there is, for these callers and all models and providers."""
-        planned = [given for p in principals if p.plan for given in self._planned(p.plan, p.name)]
-        stated = [*self._keys.values(), *self._models.values(), *self._providers.values(), planned]
+        """Give every budget there is, for these callers and all levels, models and providers."""
+        places = [Place.of(principal) for principal in principals]
+        planned = [each for p in places if p.plan for each in self._planned(p.plan, p.plan_of)]
+        stated = [*self._levels.values(), *self._models.values(), *self._providers.values(), planned]
         return [given.budget for each in stated for given in each]
 
-    def _planned(self, plan: str, key: str) -> tuple[ClientBudget, ...]:
-        if (plan, key) not in self._of_plan:
-            settings = self._plans.get(plan)
-            self._of_plan[plan, key] = _budgets(f"plan:{plan}/{key}", settings.budget if settings else ())
-        return self._of_plan[plan, key]
+    def of_plans(self, subjects: Iterable[str]) -> list[Budget]:
+        """Give the budgets of plans that these subjects have, such as users that only tokens name."""
+        holders = map(holder_of, subjects)
+        return [given.budget for plan, holder in holders for given in self._planned(plan, holder)]
+
+    def has_strict_plans(self) -> bool:
+        """Whether the budget of some plan promises never to be exceeded."""
+        return any(budget.mode == "strict" for plan in self._plans.values() for budget in plan.budget)
+
+    def _find_caller(self, place: Place) -> tuple[ClientBudget, ...]:
+        own = [given for subject in place.levels for given in self._levels.get(subject, ())]
+        return (*own, *(self._planned(place.plan, place.plan_of) if place.plan else ()))
+
+    def _planned(self, plan: str, holder: str) -> tuple[ClientBudget, ...]:
+        settings = self._plans.get(plan)
+        return _budgets(plan_subject(plan, holder), settings.budget) if settings else ()
 
 
 def _limits(subject: str, settings: LimitSettings) -> list[Limit]:
@@ -146,7 +159,7 @@ def _budgets(subject: str, settings: Iterable[BudgetSettings]) -> tuple[ClientBu
     )
 
 
-def _remember(known: dict[Asked, tuple[Limit, ...]], key: Asked, limits: tuple[Limit, ...]) -> None:
+def _remember(known: dict[_Asked, _Known], asked: _Asked, found: _Known) -> None:
     if len(known) >= REMEMBERED:
         del known[next(iter(known))]
-    known[key] = limits
+    known[asked] = found

@@ -45,6 +45,7 @@ Dimension = Literal[
     "outcome",
     "user",
     "team",
+    "organisation",
     "upstream_model",
 ]
 TAG = "tag:"
@@ -52,7 +53,7 @@ TAG = "tag:"
 HOUR = 3600
 
 _IN_ROWS: tuple[Dimension, ...] = get_args(Dimension)
-_IN_ROLLUPS = frozenset(_IN_ROWS) - {"user", "team", "upstream_model"}
+_IN_ROLLUPS = frozenset(_IN_ROWS) - {"user", "team", "organisation", "upstream_model"}
 _TIMES = {"day": 10, "hour": HOUR_WIDTH}
 """Characters of a time in UTC that name it."""
 _TAG_NAME = re.compile(r'[^"\\\x00-\x1f]+')

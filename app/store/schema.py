@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up with every migration, and is the number of the last one."""
 TOKEN_LIMIT = 10**12
 """Tokens of one call. Far above any model's, far below where a sum of many calls overflows."""
@@ -77,6 +77,7 @@ calls = Table(
     Column("price_version", String(64)),
     Column("charges", Text, nullable=False, server_default="[]"),
     *(Column(name, SmallInteger) for name in _BUCKETS),
+    Column("organisation", String(128)),
     *(CheckConstraint(f"{name} BETWEEN 0 AND {TOKEN_LIMIT}", name=f"{name}_in_range") for name in _TOKENS),
     CheckConstraint(f"cost_nano BETWEEN 0 AND {COST_LIMIT}", name="cost_in_range"),
     Index("calls_timestamp", "timestamp"),

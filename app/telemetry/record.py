@@ -65,6 +65,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     key: str | None
     user: str | None = None
     team: str | None = None
+    organisation: str | None = None
     plan: str | None = None
     method: str
     path: str
@@ -90,9 +91,10 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
     level: Level = "info"
     request_id: str
     key: str | None
-    """The key's name, never the key."""
+    """The key's name, never the key; null where a token was sent."""
     user: str | None = None
     team: str | None = None
+    organisation: str | None = None
     plan: str | None = None
     method: str
     path: str

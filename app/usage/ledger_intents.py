@@ -28,6 +28,7 @@ def interrupted(intent: Intent) -> CallRecord:
         key=intent.key,
         user=intent.user,
         team=intent.team,
+        organisation=intent.organisation,
         plan=intent.plan,
         method=intent.method,
         path=intent.path,

@@ -56,7 +56,7 @@ def _open_to_all(config: Config, live_keys: int) -> Iterator[Finding]:
     host = config.server.host
     if is_loopback(host):
         return
-    if config.auth.master_key or config.auth.keys or live_keys:
+    if config.auth.master_key or config.auth.keys or config.auth.jwt or live_keys:
         yield warn("access", f"{host} is reached from other machines, unencrypted", "put TLS in front of it")
     else:
         yield broken(

@@ -3,11 +3,15 @@
 import pytest
 import structlog
 
+from app.auth.authenticator import Authenticator
+from app.auth.directory import Directory
 from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
 from app.auth.making import make_key
 from app.auth.principal import Principal
 from app.auth.snapshot import StoredKeys
+from app.auth.tokens import Tokens
+from app.config.models import Config
 from app.errors import Unauthorized, Unavailable
 from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore
@@ -34,10 +38,12 @@ class Desk:
         freshness = Freshness(10.0, lambda: self.now)
         configured = [(Secret(CONFIGURED), Principal("ci"))]
         self.ring = KeyRing(configured, lambda: 0.0, freshness.is_stale)
+        tokens = Tokens((), {}, Directory(Config()), lambda: 0.0)
+        self.authenticator = Authenticator(self.ring, tokens)
         self.stored = StoredKeys(self.store, self.ring, freshness, structlog.get_logger())
 
     def who(self, key):
-        return self.ring.authenticate([(b"x-api-key", key.encode())]).name
+        return self.authenticator.recognise(key.encode()).name
 
     async def look(self, after):
         self.now += after
@@ -94,5 +100,6 @@ async def test_before_the_first_look_nobody_can_tell(desk):
     assert desk.who(CONFIGURED) == "ci"
     with pytest.raises(Unavailable):
         desk.who("sk-nobodys-0123456789")
+    # No key of the store is a token.
     with pytest.raises(Unauthorized):
-        desk.ring.authenticate([])
+        desk.who("a.b.c")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config.urls import fault_of_webhook
+from app.config.urls import WEBHOOK_EXAMPLE, fault_of_own
 
 
 def test_the_ledger_and_its_defaults(loads) -> None:
@@ -107,5 +107,5 @@ def test_a_webhook_is_kept_secret(loads, tmp_path: Path) -> None:
 @given(st.text(max_size=60))
 def test_any_text_can_be_asked(text: str) -> None:
     for url in (text, "https://" + text, "http://a.test/?" + text):
-        fault_of_webhook(url, allow_private=True)
-        fault_of_webhook(url, allow_private=False)
+        fault_of_own(url, WEBHOOK_EXAMPLE, allow_private=True)
+        fault_of_own(url, WEBHOOK_EXAMPLE, allow_private=False)

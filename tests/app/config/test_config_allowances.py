@@ -50,7 +50,7 @@ def test_what_is_not_there_limits_nothing(loads) -> None:
         f"auth: {{keys: [{{name: a, key: {KEY}}}]}}\nmodels: {{a: [echo/x]}}\nplans: {{b: }}"
     ).config
     (key,) = config.auth.keys
-    assert (key.plan, key.limits.stated, key.budget, key.priority) == (None, {}, (), "normal")
+    assert (key.plan, key.limits.stated, key.budget, key.priority) == (None, {}, (), None)
     model = config.models["a"]
     assert (model.names, model.limits.stated, model.budget) == (("echo/x",), {}, ())
     assert (config.plans["b"].limits.stated, config.plans["b"].budget) == ({}, ())

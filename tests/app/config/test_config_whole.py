@@ -16,11 +16,9 @@ ENVIRON = {name: f"sk-{name}-0123456789" for name in ("CI_KEY", "ACME_1", "ACME_
 
 REFUSED = [
     "admin",
-    "auth.jwt",
     "logging.content",
     "on_state_loss",
     "server.cors",
-    "server.trusted_proxies",
     "server.workers",
     "state",
 ]
@@ -57,6 +55,11 @@ def test_the_rest_is_taken(loads) -> None:
     config = loads(dumped(available()), environ=ENVIRON).config
     (key,) = config.auth.keys
     assert (key.plan, key.priority) == ("small", "normal")
+    (issuer,) = config.auth.jwt
+    assert (issuer.algorithms, issuer.claims.team, issuer.prefix) == (("RS256",), "team", "")
+    assert [str(network) for network in config.server.trusted_proxies] == ["10.0.0.0/8"]
+    assert config.organisations["acme"].limits.stated == {"rpm": 1000}
+    assert (config.teams["search"].organisation, config.users["jo"].team) == ("acme", "search")
     assert config.plans["small"].limits.stated == {"rpm": 60, "tpm": 100_000}
     assert config.providers["acme"].limits.stated == {"rpm": 500, "tpm": 200_000, "concurrency": 100}
     first, second = config.providers["acme"].keys

@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from app.config.allowances import Budget, Limits, Price
+from app.config.identities import Key, Organisation, Team, User
+from app.config.issuers import Issuer
 from app.config.loader import load
-from app.config.models import Config, Key, ProviderSettings
+from app.config.models import Config, ProviderSettings
 from app.config.public_models import HedgeSettings, Mirror, ModelSettings
 from app.config.section import Section
 from app.config.shape import below, every_key, is_section, shape_at
@@ -20,6 +22,7 @@ LINES = FILE.read_text(encoding="utf-8").split("\n")
 SETTINGS = [line.removeprefix("# ") for line in LINES if line.startswith("# ")]
 UNCOMMENTED = "\n".join(SETTINGS)
 
+TABLES = ("organisations", "teams", "users", "plans", "providers", "models", "limit_groups")
 ENVIRON = {"CI_KEY": "sk-of-the-test-0123456789", "ACME_API_KEY": "acme-key-of-the-test"}
 
 
@@ -74,11 +77,16 @@ def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
     file.write_text(UNCOMMENTED, encoding="utf-8")
     shown = load([file], ENVIRON, {}).config
     default = Config()
-    examples = {name: getattr(shown, name) for name in ("plans", "providers", "models", "limit_groups")}
-    auth = default.auth.model_copy(update={"keys": shown.auth.keys})
+    examples = {name: getattr(shown, name) for name in TABLES}
+    auth = default.auth.model_copy(update={"keys": shown.auth.keys, "jwt": shown.auth.jwt})
     assert shown == default.model_copy(update={**examples, "auth": auth})
     (key,) = shown.auth.keys
     assert key == Key(name=key.name, key=key.key)
+    (issuer,) = shown.auth.jwt
+    assert issuer == Issuer(issuer=issuer.issuer, audience=issuer.audience, jwks_url=issuer.jwks_url)
+    assert [*shown.organisations.values()] == [Organisation()]
+    assert [*shown.teams.values()] == [Team()]
+    assert [*shown.users.values()] == [User()]
     (plan,) = shown.plans.values()
     (budget,) = plan.budget
     assert budget == Budget(amount=budget.amount, per=budget.per)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import structlog
 
+from app.auth.directory import Directory
 from app.auth.principal import Principal
 from app.config.loader import load
 from app.config.resilience import RetrySettings
@@ -188,7 +189,7 @@ class House:
     metrics: Metrics
     log: structlog.testing.CapturingLogger
     sent: list[Any]
-    keys: Mapping[str, Principal]
+    keys: dict[str, Principal]
     time: list[float]
     """Wall seconds and monotonic seconds: move them."""
     told: list[CallRecord]
@@ -208,9 +209,8 @@ class House:
         listener = client or Listener()
         number = str(len(self.memory.entries) + id(listener))
         principal = self.keys[key]
-        log = CallLog(
-            number, number, "POST", "/v1/x", self.clock, self.told.append, operation, self.time[1], key=key
-        )
+        log = CallLog(number, number, "POST", "/v1/x", self.clock, self.told.append, operation, self.time[1])
+        log.identify(principal)
         asked = Call(operation, body["model"], body, number, session=session)
         await self.gateway.serve(asked, principal, listener, log, deadline)
         return listener
@@ -295,10 +295,9 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         max_attempts=lambda _model, targets: attempts_of(None, targets),
         random=lambda: 0.5,
     )
-    keys = {
-        key.name: Principal(key.name, key.models, plan=key.plan, priority=key.priority, regions=key.regions)
-        for key in settings.auth.keys
-    }
+    directory = Directory(settings)
+    known = {key.name: directory.of_key(key) for key in settings.auth.keys}
+    keys = {name: principal for name, principal in known.items() if principal}
     return House(
         gateway,
         wire,

@@ -1,0 +1,65 @@
+"""Whose limits and budgets hold for a caller. Pure.
+
+Subjects: `key:NAME`, `user:NAME`, `team:NAME`, `organisation:NAME`, each shared by all below it;
+`plan:PLAN/KEY` and `plan:PLAN/user:NAME` (each key, or each user, of a plan has the plan's allowance for
+itself); `model:NAME`, `group:NAME`, `provider:NAME`, `credential:PROVIDER/POSITION`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from app.auth.principal import Principal
+from app.config.identities import Allowed
+from app.config.models import Config
+
+PLAN = "plan:"
+
+
+class Place(NamedTuple):
+    """All that decides which limits and budgets hold for a caller; equal for equal ones."""
+
+    key: str | None
+    user: str | None
+    team: str | None
+    organisation: str | None
+    plan: str | None
+    plan_of: str
+
+    @classmethod
+    def of(cls, principal: Principal) -> Place:
+        """Give the place of a caller."""
+        return cls(
+            principal.key,
+            principal.user,
+            principal.team,
+            principal.organisation,
+            principal.plan,
+            principal.plan_of or principal.name,
+        )
+
+    @property
+    def levels(self) -> list[str]:
+        """The subjects of the caller and of all above it."""
+        named = {"key": self.key, "user": self.user, "team": self.team, "organisation": self.organisation}
+        return [f"{kind}:{name}" for kind, name in named.items() if name is not None]
+
+
+def levels(config: Config) -> Iterator[tuple[str, Allowed]]:
+    """Give every level of the configuration by its subject."""
+    yield from ((f"key:{key.name}", key) for key in config.auth.keys)
+    yield from ((f"user:{name}", user) for name, user in config.users.items())
+    yield from ((f"team:{name}", team) for name, team in config.teams.items())
+    yield from ((f"organisation:{name}", each) for name, each in config.organisations.items())
+
+
+def plan_subject(plan: str, holder: str) -> str:
+    """Name what one holder has of a plan."""
+    return f"{PLAN}{plan}/{holder}"
+
+
+def holder_of(subject: str) -> tuple[str, str]:
+    """Give the plan and its holder of such a name. Names of plans hold no `/`."""
+    plan, _, holder = subject.removeprefix(PLAN).partition("/")
+    return plan, holder
