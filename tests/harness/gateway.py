@@ -223,7 +223,8 @@ class Gateway:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Give the call lines of the log so far."""
-        lines = self._file("stdout").read_text().splitlines()
+        # The last one may be half written.
+        *lines, _ = self._file("stdout").read_text().split("\n")
         parsed = [json.loads(line) for line in lines if line.startswith("{")]
         return [line for line in parsed if line.get("event") == "call"]
 
