@@ -12,7 +12,6 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import jwt
 import msgspec
 
 from app.auth.presented import NotRecognised
@@ -24,7 +23,6 @@ VerifyingKey = Any
 _FORM = re.compile(rb"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _TYPES = frozenset({"jwt", "at+jwt"})
 """What `typ` may be, so that a token made for another purpose, such as logging out, lets nobody in."""
-_JWS = jwt.PyJWS(options={"enforce_minimum_key_length": True})
 
 
 class Token(NamedTuple):
@@ -56,10 +54,10 @@ def verify(token: Token, key: VerifyingKey) -> None:
 
     Raises `NotRecognised`.
     """
-    try:
-        _JWS.decode_complete(token.raw, key, algorithms=[token.algorithm])
-    except (jwt.PyJWTError, ValueError, TypeError):
-        raise NotRecognised from None
+    from app.auth.signatures import is_signed  # noqa: PLC0415 - 45 ms and 8 MB that gateways without tokens spare
+
+    if not is_signed(token.raw, key, token.algorithm):
+        raise NotRecognised
 
 
 def _is_ours(kind: Json) -> bool:

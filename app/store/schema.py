@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
 )
 
 SCHEMA_VERSION = 3
@@ -178,8 +180,12 @@ Index(
     keys.c.name,
     unique=True,
     sqlite_where=keys.c.revoked.is_(None),
-    postgresql_where=keys.c.revoked.is_(None),
+).ddl_if(dialect="sqlite")
+# Said in words: naming it beside the other would load the whole of that dialect wherever tables are known.
+_IN_POSTGRESQL = DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it without types
+    "CREATE UNIQUE INDEX keys_live_name ON keys (name) WHERE revoked IS NULL"
 )
+event.listen(keys, "after_create", _IN_POSTGRESQL.execute_if(dialect="postgresql"))
 
 changes = Table(
     "changes",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic.types.message_create_params import MessageCreateParams
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -60,6 +59,9 @@ def test_golden_requests(name: str) -> None:
 
 @pytest.mark.parametrize("name", CASES)
 def test_requests_fit_the_types_of_anthropics_sdk(name: str) -> None:
+    # Imported here: it takes more than a second, which every process that collects tests would spend.
+    from anthropic.types.message_create_params import MessageCreateParams
+
     asked, drop, _ = case(name)
     body = {key: value for key, value in sent(asked, drop=drop).items() if key not in BETA_FIELDS}
     TypeAdapter(MessageCreateParams, config=None).validate_python(body)
