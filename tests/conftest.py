@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers as conjecture
 
 from tests.harness.postgres import PostgresServer
 from tests.harness.rig import Rig, start_rig
@@ -18,6 +19,9 @@ from tests.harness.secrets import VENDOR_VARIABLES, Secrets, canary
 settings.register_profile("quick", deadline=None, max_examples=30)
 settings.register_profile("thorough", deadline=None, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+if settings.get_current_profile_name() == "quick":
+    # It would read every module for constants to try: five seconds in each process that runs tests.
+    conjecture.is_local_module_file = lambda _: False
 
 # Set at import, so that every test sees them: a test that reaches for a real key gets a canary.
 os.environ.update({name: canary(name) for name in VENDOR_VARIABLES})

@@ -207,6 +207,7 @@ def test_every_place_comes_back_wherever_clients_leave(gateway: Gateway, holders
     assert status(gateway, VIP) == 503, "none has come back twice"
 
 
+@pytest.mark.slow
 def test_a_flood_of_refusals_does_not_drown_the_log(gateway: Gateway, holders: Holders) -> None:
     holders.hold(*HOLDERS[:NORMAL])
     before, lines, began = all_refused(gateway), len(told(gateway, "refused")), time.monotonic()

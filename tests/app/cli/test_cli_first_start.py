@@ -36,7 +36,13 @@ pytestmark = pytest.mark.usefixtures("folder")
 
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(Path.cwd()), **(env or {})}
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(Path.cwd()),
+        "SWITCHGEAR_SERVER__DRAIN_NOTICE": "0s",
+        **(env or {}),
+    }
 
 
 def command(*arguments: str, program: tuple[str, ...] = PROGRAM) -> list[str]:
