@@ -16,7 +16,7 @@ from tests.harness.rig import Rig, start_rig
 from tests.harness.secrets import VENDOR_VARIABLES, Secrets, canary
 
 # `make test` is to be quick; `make test-all` looks longer.
-settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("quick", deadline=None, max_examples=15)
 settings.register_profile("thorough", deadline=None, max_examples=200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 if settings.get_current_profile_name() == "quick":
