@@ -94,10 +94,10 @@ def idle_files(gateway: Gateway, upstream: Upstream) -> int:
 
 
 @pytest.mark.slow
-def test_soak(tmp_path: Path, secrets: Secrets) -> None:
+def test_case_120_soak(tmp_path: Path, secrets: Secrets) -> None:
     soak(tmp_path / "run", secrets, seconds=4, clients=200)
 
 
 @pytest.mark.slow
-def test_long_soak(tmp_path: Path, secrets: Secrets) -> None:
+def test_case_120_long_soak(tmp_path: Path, secrets: Secrets) -> None:
     soak(tmp_path / "run", secrets, seconds=30, clients=200)

@@ -83,7 +83,7 @@ async def one_client(house: House, chance: random.Random, calls: int, outcomes: 
 
 
 @pytest.mark.parametrize("fitted", [False, True], ids=["", "fitted"])
-async def test_a_strict_budget_is_never_exceeded(tmp_path: Path, fitted: bool) -> None:
+async def test_case_106_a_strict_budget_is_never_exceeded(tmp_path: Path, fitted: bool) -> None:
     """By the rows of the ledger, in every period of every budget, whatever happens to the calls."""
     budget = f'budget: {{amount: "{CAP}", per: minute, mode: strict, fit_max_tokens: {str(fitted).lower()}}}'
     prices = 'input_mtok: "1.00", output_mtok: "2.00", cached_mtok: "0.1", cache_write_mtok: "1.25"'

@@ -83,7 +83,7 @@ def test_window_against_list() -> None:
         st.tuples(STEPS, st.integers(1, 60), st.integers(0, 60), st.floats(0, 80)), min_size=1, max_size=80
     ),
 )
-def test_no_interval_at_any_offset_holds_more_than_the_limit(
+def test_case_100_no_interval_at_any_offset_holds_more_than_the_limit(
     length: float, start: float, asks: list[tuple[float, int, int, float]]
 ) -> None:
     window, capacity = Window(length), 100
@@ -155,7 +155,7 @@ def test_a_negative_count_of_a_provider_lends_nothing(nonsense: int) -> None:
     assert window.used(1.0) == 0
 
 
-def test_a_clock_that_steps_back_loses_nothing() -> None:
+def test_case_119_a_clock_that_steps_back_loses_nothing() -> None:
     window = Window(60.0)
     window.take(10, 100.0)
     entry = window.take(5, 99.0)

@@ -84,7 +84,7 @@ async def test_after_kill_nine_every_call_that_ended_is_one_row_and_every_other_
 @pytest.mark.proofs
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_a_hundred_kills_lose_no_call_and_double_none(tmp_path, capsys):
+async def test_case_116_a_hundred_kills_lose_no_call_and_double_none(tmp_path, capsys):
     ended, interrupted = await killed_again_and_again(tmp_path, PROVING_KILLS)
     with capsys.disabled():
         print(
@@ -98,7 +98,7 @@ async def test_after_one_kill_nothing_is_lost(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_full_disk_loses_nothing_that_memory_can_hold(tmp_path):
+def test_case_112_a_full_disk_loses_nothing_that_memory_can_hold(tmp_path):
     with start("full_disk_run.py", tmp_path) as process:
         said = json.loads(process.communicate(timeout=50)[0])
     assert said["held"] > 0

@@ -129,7 +129,7 @@ async def test_two_runs_at_once_write_each_row_once(site, store_url, make_record
     await second.database.close()
 
 
-async def test_a_locked_database_is_waited_for_and_told_of_once(file_site, make_record):
+async def test_case_112_a_locked_database_is_waited_for_and_told_of_once(file_site, make_record):
     site = file_site
     await site.store.insert_calls([], "none", 0)
     with structlog.testing.capture_logs() as events:

@@ -82,7 +82,7 @@ def test_a_day_has_the_hours_that_the_clock_gives_it(zone, day, hours):
     assert (shown.date().isoformat(), before.date() < shown.date()) == (day, True)
 
 
-def test_a_clock_that_goes_back_over_midnight_does_not_begin_the_day_twice():
+def test_case_119_a_clock_that_goes_back_over_midnight_does_not_begin_the_day_twice():
     """St. John's went from 00:01 on 7 November back to 23:01 on the 6th."""
     zone = "America/St_Johns"
     day = Period(PeriodKind.DAY, zone)
