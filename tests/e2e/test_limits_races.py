@@ -60,7 +60,9 @@ def gateway(
     "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in LONGER else []) for kind in ALLOWANCES]
 )
 @pytest.mark.slow
-async def test_cases_98_and_102_exactly_the_limit_is_admitted(upstream: Upstream, gateway: Gateway, kind: str) -> None:
+async def test_cases_98_and_102_exactly_the_limit_is_admitted(
+    upstream: Upstream, gateway: Gateway, kind: str
+) -> None:
     slot, gate = upstream.slot(f"race-{kind}"), Gate()
     slot.script([act.wait_for(gate), *act.golden_reply("openai/chat_response.json")])
     body = {**BODY, "model": f"up/race-{kind}"}
