@@ -122,7 +122,8 @@ class Gateway:
         return status
 
     def kill(self) -> None:
-        """End it like a power cut: neither process sees the other one's end."""
+        """End it like a power cut: neither process sees the other one's end, nor are the last lines written."""
+        self.has_all_its_books = False
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGSTOP)
             for pid in self.serving_pids():

@@ -23,10 +23,11 @@ import pytest
 
 from app.auth.making import make_key
 from app.cli.database import database_of
+from app.config.storage import Storage
 from app.store.keys import KeyStore
 from tests.harness.gateway import ROOT, free_port
 
-STORAGE = "sqlite:///data/switchgear.db"
+STORAGE = Storage.of("sqlite:///data/switchgear.db")
 KEY_FILE = Path("data/switchgear.key")
 KEY = re.compile(r"sk-[\w-]{30,}")
 PROGRAM = (sys.executable, "-m", "app.cli")
