@@ -51,6 +51,11 @@ class Beat:
         """How much later it came than it should have."""
         return max(0.0, self.elapsed - self.planned)
 
+    @property
+    def late_by_work(self) -> float:
+        """How much of that was its own doing: a machine that is busy with something else is no overload of ours."""
+        return min(self.late, self.worked)
+
 
 class Throttle:
     """Follows the length of the turns."""
@@ -78,7 +83,8 @@ class Throttle:
     def tick(self, beat: Beat) -> None:
         """Learn how long the last turn was."""
         self._learn(beat)
-        if beat.late > self._max_lag or (self.is_pressed and beat.late > GOAL * self._max_lag):
+        late = beat.late_by_work
+        if late > self._max_lag or (self.is_pressed and late > GOAL * self._max_lag):
             self._tighten(beat)
         elif self.is_pressed:
             self._bound = min(ENOUGH, self._bound * GROWTH + LEAST)
