@@ -11,7 +11,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 
-SLICE = 8 << 10
+SLICE = 16 << 10
 """Bytes that are taken from the kernel at once. uvloop would take 250 KiB, and hold them for a reader who stalls."""
 READ_AHEAD = 8 << 10
 """Half the bytes that may wait for their reader; with more, nothing is taken from the kernel."""

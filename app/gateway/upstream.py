@@ -17,7 +17,7 @@ from providers.types import Head, HttpRequest
 USER_AGENT = "switchgear"
 BODY_LIMIT = 64 << 20
 """Bytes of a whole answer: several times the largest known (base64 images and long embeddings)."""
-PIECE = 8 << 10
+PIECE = 16 << 10
 """Bytes that are read, translated and passed on at once: what is held of each, several times, for a slow reader."""
 ADDRESSES = 1_000
 """Parsed addresses that are kept. Some dialects have the model in theirs."""
