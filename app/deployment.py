@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from app.api.addresses import is_loopback
 from app.api.snapshot import Current
 from app.assembly import Lasting, assemble, configured_keys
+from app.auth.directory import Directory
 from app.auth.keyring import KeyRing
+from app.auth.snapshot import StoredKeys
 from app.config.accounting import Notifications
 from app.config.loader import Loaded
 from app.config.models import Config
@@ -32,6 +34,7 @@ class Deployment:
     lasting: Lasting
     current: Current
     keys: KeyRing
+    stored: StoredKeys
     spending: SpendStore
     webhook: Webhook
     tls: TlsContexts
@@ -43,7 +46,8 @@ class Deployment:
         config, configured = loaded.config, configured_keys(loaded.config)
         if not (configured or config.auth.jwt or self.keys.has_stored() or is_loopback(self.host)):
             raise UnsafeConfiguration(f"It has no key, and anyone who reaches {self.host} could call.")
-        callers = [*(principal for _, principal in configured), *self.keys.principals()]
+        directory = Directory(config)
+        callers = [*(principal for _, principal in configured), *self.stored.under(directory)]
         seeding = Seeding(self.spending, BudgetRules(config), self.lasting.log)
         before = self.current.snapshot.config
         now, new_plans = self.lasting.clock.wall(), config.plans != before.plans
@@ -55,6 +59,7 @@ class Deployment:
         self.lasting.loads.configure(watched(config.models.values()))
         self.lasting.hedges.configure(config.hedges)
         self.keys.configure(configured)
+        self.stored.configure(directory)
         self.current.swap(snapshot)
         for follow in self.followers:
             follow(config)

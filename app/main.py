@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,8 +20,10 @@ from app.api.porter import Porter
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
 from app.assembly import Lasting, assemble, configured_keys
+from app.auth.directory import Directory
 from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
+from app.auth.principal import Principal
 from app.auth.snapshot import StoredKeys
 from app.config.activation import ActiveProvider
 from app.config.loader import DEFAULT_FILE, Loaded
@@ -127,7 +129,7 @@ async def create_app(
         key_store = KeyStore(database)
         freshness = Freshness(config.auth.stale_after, clock.monotonic)
         keys = KeyRing(configured_keys(config), clock.wall, freshness.is_stale)
-        stored = StoredKeys(key_store, keys, freshness, log)
+        stored = StoredKeys(key_store, keys, Directory(config), freshness, log)
         try:
             await stored.refresh()
         except StoreUnavailable as error:
@@ -191,6 +193,12 @@ async def create_app(
         seeding = Seeding(spending, BudgetRules(config), log)
         await seeding.seed(budgets, keys.principals(), clock.wall())
         current = Current(assemble(loaded, lasting))
+
+        async def greet(holders: Sequence[Principal]) -> None:
+            seeding = Seeding(spending, BudgetRules(current.snapshot.config), log)
+            await seeding.seed(budgets, holders, clock.wall(), holders=False)
+
+        stored.greeters.append(greet)
         old = OldRows(database)
         _run_beside(let_go_of_old_rows(old, _days(current), clock.wall, log), "retention", closing)
 
@@ -199,6 +207,7 @@ async def create_app(
             lasting=lasting,
             current=current,
             keys=keys,
+            stored=stored,
             spending=spending,
             webhook=webhook,
             tls=tls,

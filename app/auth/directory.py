@@ -6,10 +6,11 @@ Limits and budgets are not copied here: each level's are its own, shared by all 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from app.auth.principal import Principal
-from app.config.identities import Allowed, Key, Organisation, Team, User
+from app.auth.principal import Allowance, Principal
+from app.config.identities import Allowed, Key, KeySettings, Organisation, Team, User
 from app.config.models import Config
 from app.errors import PermissionDenied, Unauthorized
 
@@ -37,16 +38,47 @@ class Directory:
         self._organisations = config.organisations
         self._teams = config.teams
         self._users = config.users
+        self._plans = config.plans
 
     def of_key(self, key: Key) -> Principal | None:
-        """Give the principal of a key; nothing if its user is disabled."""
+        """Give the principal of a configured key; nothing if its user is disabled."""
+        return self._of_settings(key.name, key)
+
+    def of_stored(self, name: str, settings: KeySettings) -> Principal | None:
+        """Give the principal of a key of the database; nothing if its user is disabled.
+
+        Nothing either where the configuration does not have its user, team or plan any more: what they
+        allow is not known then, and to go on without would allow all.
+        """
+        if self.missing(settings):
+            return None
+        found = self._of_settings(name, settings)
+        if found is None or not (settings.limits.stated or settings.budget):
+            return found
+        return replace(found, own=Allowance(settings.limits, settings.budget))
+
+    def missing(self, settings: KeySettings) -> str | None:
+        """Say which name of a key's settings leads nowhere, such as ``team `a` ``."""
+        named = (
+            ("user", settings.user, self._users),
+            ("team", settings.team, self._teams),
+            ("plan", settings.plan, self._plans),
+        )
+        return next((f"{kind} `{name}`" for kind, name, known in named if name and name not in known), None)
+
+    def team_of(self, settings: KeySettings) -> str | None:
+        """Give the team of a key: its own, or its user's."""
+        user = self._users.get(settings.user) if settings.user else None
+        return settings.team or (user.team if user else None)
+
+    def _of_settings(self, name: str, key: KeySettings) -> Principal | None:
         user = self._users.get(key.user) if key.user else None
         if user and user.disabled:
             return None
-        team = key.team or (user.team if user else None)
+        team = self.team_of(key)
         place = _Place(key.user, team, self._organisation_of(team))
         expires = key.expires.timestamp() if key.expires else None
-        own = Principal(key.name, key.models, expires, key.plan, regions=key.regions)
+        own = Principal(name, key.models, expires, key.plan, regions=key.regions, roles=frozenset(key.roles))
         return self._combined(own, key, place)
 
     def of_bearer(self, bearer: Bearer) -> Principal:
@@ -69,7 +101,7 @@ class Directory:
         )
         return self._combined(own, None, place)
 
-    def _combined(self, own: Principal, key: Key | None, place: _Place) -> Principal:
+    def _combined(self, own: Principal, key: KeySettings | None, place: _Place) -> Principal:
         user = self._users.get(place.user) if place.user else None
         above = [level for level in (user, self._team_of(place), self._org_of(place)) if level]
         levels: list[Allowed] = [key, *above] if key else [*above]

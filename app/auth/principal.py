@@ -6,6 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from app.config.allowances import Budget, Limits
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Allowance:
+    """What a key of the database may use for itself. Two are equal if they are the same one, which is quick to tell."""
+
+    limits: Limits
+    budget: tuple[Budget, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -37,7 +47,9 @@ class Principal:
     plan_of: str | None = None
     """Who has the plan's allowance for itself, if not this name alone: the user, over all keys and tokens."""
     roles: frozenset[str] = frozenset()
-    """What a token says that its bearer is. It gives no rights by itself."""
+    """What it may do at the admin API, as its key or its token says; words of a token that are no roles give nothing."""
+    own: Allowance | None = None
+    """Of a key of the database that has any; what levels of the configuration have is found by their names."""
 
     @property
     def key(self) -> str | None:

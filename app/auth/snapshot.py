@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 
 from structlog.typing import FilteringBoundLogger
 
+from app.auth.directory import Directory
 from app.auth.freshness import Freshness
+from app.auth.key_settings import settings_of
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.store.keys import KeyStore, StoredKey
@@ -15,28 +18,54 @@ from app.store.keys import KeyStore, StoredKey
 REFRESH = 0.5
 """Seconds between looks at the store: how soon a key made or revoked elsewhere counts here."""
 
+Greet = Callable[[Sequence[Principal]], Awaitable[None]]
+
 
 class StoredKeys:
     """Keeps a key ring up to date with the store."""
 
     def __init__(
-        self, store: KeyStore, ring: KeyRing, freshness: Freshness, log: FilteringBoundLogger
+        self,
+        store: KeyStore,
+        ring: KeyRing,
+        directory: Directory,
+        freshness: Freshness,
+        log: FilteringBoundLogger,
     ) -> None:
         self._store = store
         self._ring = ring
+        self._directory = directory
         self._freshness = freshness
         self._log = log
+        self._keys: list[StoredKey] = []
+        self._known: dict[int, tuple[StoredKey, Principal | None]] = {}
         self._token: int | None = None
         self._failing = False
+        self.greeters: list[Greet] = []
+        """Told who has a key before other keys are taken, so that their budgets are known by then."""
 
     async def refresh(self) -> None:
         """Look once. Raises `StoreUnavailable`."""
         begun = self._freshness.now()
         token = await self._store.change_token()
         if token != self._token:
-            self._ring.replace_stored(_by_digest(await self._store.list_keys()))
+            keys = [key for key in await self._store.list_keys() if key.revoked is None]
+            for greet in self.greeters:
+                await greet(self._under(self._directory, keys))
+            self._keys = keys
+            self._take()
             self._token = token
         self._freshness.renew(begun)
+
+    def under(self, directory: Directory) -> list[Principal]:
+        """Say who would have the keys in another directory."""
+        return self._under(directory, self._keys)
+
+    def configure(self, directory: Directory) -> None:
+        """Take another directory."""
+        self._directory = directory
+        self._known.clear()
+        self._take()
 
     async def follow(self) -> None:
         """Look again and again until cancelled. While the store is away the last snapshot stands."""
@@ -53,10 +82,36 @@ class StoredKeys:
                     self._log.info("stored_keys_fresh")
                 self._failing = False
 
+    def _take(self) -> None:
+        # A key that is as it was keeps its principal, and with it what is remembered of its limits.
+        old, self._known = self._known, {}
+        found: dict[str, Principal] = {}
+        for key in self._keys:
+            before, principal = old.get(key.id, (None, None))
+            if before != key:
+                principal = principal_of(key, self._directory)
+                if principal is None:
+                    self._log.warning("stored_key_not_taken", key=key.name)
+            self._known[key.id] = key, principal
+            if principal is not None:
+                found.update(_digests(key, principal))
+        self._ring.replace_stored(found)
 
-def _by_digest(keys: list[StoredKey]) -> Mapping[str, Principal]:
-    return {
-        key.digest: Principal(key.name, tuple(key.models or ()), key.expires, metadata=dict(key.metadata))
-        for key in keys
-        if key.revoked is None
-    }
+    @staticmethod
+    def _under(directory: Directory, keys: Sequence[StoredKey]) -> list[Principal]:
+        return [principal for key in keys if (principal := principal_of(key, directory))]
+
+
+def principal_of(key: StoredKey, directory: Directory) -> Principal | None:
+    """Say who has a stored key; nobody where the directory does not take it, or its row was damaged."""
+    try:
+        return directory.of_stored(key.name, settings_of(key))
+    except ValueError:
+        return None
+
+
+def _digests(key: StoredKey, principal: Principal) -> Iterator[tuple[str, Principal]]:
+    yield key.digest, principal
+    if key.previous is not None and key.previous_until is not None:
+        ends = [each for each in (key.previous_until, principal.expires) if each is not None]
+        yield key.previous, replace(principal, expires=min(ends))

@@ -11,6 +11,7 @@ import typer
 
 from app.auth.directory import Directory
 from app.auth.principal import Principal
+from app.auth.snapshot import principal_of
 from app.cli.check import place
 from app.cli.database import stored_keys
 from app.cli.options import fail
@@ -80,7 +81,9 @@ def principal_named(loaded: Loaded, name: str) -> Principal:
             f"the user `{found.user}` is disabled: the key `{name}` may use nothing"
         )
     elif kept := stored.get(name):
-        principal = Principal(kept.name, tuple(kept.models or ()), kept.expires)
+        principal = principal_of(kept, Directory(loaded.config)) or fail(
+            f"the key `{name}` may use nothing: its user is disabled, or its user, team or plan is not there"
+        )
     else:
         known = (*keys, *stored)
         fail(

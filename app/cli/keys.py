@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 import typer
 
@@ -14,7 +15,7 @@ from app.cli.database import database_of, exists, stored_keys
 from app.cli.options import fail
 from app.cli.output import print_json, print_table
 from app.cli.times import time_text
-from app.config.identities import Key
+from app.config.identities import Key, KeySettings
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.storage import Storage
@@ -46,7 +47,8 @@ def create(loaded: Loaded, name: str, models: Sequence[str], expires: float | No
     """Make a key and print it, alone, on standard output. Raises `ValueError`, `KeyConflict`, `StoreUnavailable`."""
     if name in {RESERVED, *_configured(loaded)}:
         fail(f"the name `{name}` belongs to a key of the configuration: choose another one")
-    key, new = make_key(name, models or None, expires)
+    ends = None if expires is None else datetime.fromtimestamp(expires, UTC)
+    key, new = make_key(name, KeySettings(models=tuple(models), expires=ends))
     asyncio.run(_store(loaded.config.storage, new))
     allowed = f"may use {', '.join(models)}" if models else "may use all models"
     until = f" until {time_text(expires)}" if expires else ""

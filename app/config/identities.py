@@ -29,6 +29,7 @@ def _told(limit: int) -> Callable[[str], str]:
 
 GroupName = Annotated[Text, AfterValidator(_told(GROUP_NAME_LIMIT))]
 UserName = Annotated[Text, AfterValidator(_told(USER_NAME_LIMIT))]
+Role = Literal["admin", "operator", "viewer", "team_admin"]
 
 
 class Allowed(Section):
@@ -70,16 +71,23 @@ class User(Allowed):
     """Whether none of its keys and tokens is taken."""
 
 
-class Key(Allowed):
-    """An API key of ours that stands in the configuration."""
+class KeySettings(Allowed):
+    """What a key carries, wherever it stands."""
 
-    name: Text
-    """What logs and reports call this key. Unique."""
-    key: SecretText
-    """The key that the client sends, of 16 characters at least."""
     expires: Maybe[Moment] = None
     """When the key stops working: an RFC 3339 date (its first moment in UTC) or date-time."""
     user: Maybe[Text] = None
     """The user that it belongs to, one of `users`."""
     team: Maybe[Text] = None
     """The team that it belongs to, one of `teams`. Default: the user's."""
+    roles: Listing[Role] = ()
+    """What it may do at the admin API: `admin`, `operator`, `viewer`, or `team_admin` for the keys of its team. Default: nothing."""
+
+
+class Key(KeySettings):
+    """An API key of ours that stands in the configuration."""
+
+    name: Text
+    """What logs and reports call this key. Unique."""
+    key: SecretText
+    """The key that the client sends, of 16 characters at least."""

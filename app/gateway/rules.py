@@ -58,12 +58,17 @@ class LimitRules:
         return settings.queue.max_wait if settings else 0.0
 
     def _find_client(self, place: Place, model: str) -> tuple[Limit, ...]:
-        limits = [limit for subject in place.levels for limit in self._levels.get(subject, ())]
+        limits = [limit for subject in place.levels for limit in self._stated(subject, place)]
         if place.plan and (plan := self._config.plans.get(place.plan)):
             limits += _limits(plan_subject(place.plan, place.plan_of), plan.limits)
         if settings := self._config.models.get(model):
             limits += _limits(f"model:{model}", settings.limits)
         return tuple(limits)
+
+    def _stated(self, subject: str, place: Place) -> list[Limit]:
+        if place.own and subject == place.itself:
+            return _limits(subject, place.own.limits)
+        return self._levels.get(subject, [])
 
     def _find_target(self, target: Target) -> tuple[Limit, ...]:
         limits: list[Limit] = []
@@ -118,7 +123,8 @@ class BudgetRules:
         """Give every budget there is, for these callers and all levels, models and providers."""
         places = [Place.of(principal) for principal in principals]
         planned = [each for p in places if p.plan for each in self._planned(p.plan, p.plan_of)]
-        stated = [*self._levels.values(), *self._models.values(), *self._providers.values(), planned]
+        own = [each for p in places if p.own for each in self._stated(p.itself, p)]
+        stated = [*self._levels.values(), *self._models.values(), *self._providers.values(), planned, own]
         return [given.budget for each in stated for given in each]
 
     def of_plans(self, subjects: Iterable[str]) -> list[Budget]:
@@ -131,8 +137,13 @@ class BudgetRules:
         return any(budget.mode == "strict" for plan in self._plans.values() for budget in plan.budget)
 
     def _find_caller(self, place: Place) -> tuple[ClientBudget, ...]:
-        own = [given for subject in place.levels for given in self._levels.get(subject, ())]
+        own = [given for subject in place.levels for given in self._stated(subject, place)]
         return (*own, *(self._planned(place.plan, place.plan_of) if place.plan else ()))
+
+    def _stated(self, subject: str, place: Place) -> tuple[ClientBudget, ...]:
+        if place.own and subject == place.itself:
+            return _budgets(subject, place.own.budget)
+        return self._levels.get(subject, ())
 
     def _planned(self, plan: str, holder: str) -> tuple[ClientBudget, ...]:
         settings = self._plans.get(plan)

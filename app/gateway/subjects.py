@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.auth.principal import Principal
+from app.auth.principal import Allowance, Principal
 from app.config.identities import Allowed
 from app.config.models import Config
 
@@ -26,6 +26,7 @@ class Place(NamedTuple):
     organisation: str | None
     plan: str | None
     plan_of: str
+    own: Allowance | None = None
 
     @classmethod
     def of(cls, principal: Principal) -> Place:
@@ -37,7 +38,13 @@ class Place(NamedTuple):
             principal.organisation,
             principal.plan,
             principal.plan_of or principal.name,
+            principal.own,
         )
+
+    @property
+    def itself(self) -> str:
+        """The subject of the key alone."""
+        return f"key:{self.key}"
 
     @property
     def levels(self) -> list[str]:

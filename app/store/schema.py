@@ -20,7 +20,7 @@ from sqlalchemy import (
     event,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Goes up with every migration, and is the number of the last one."""
 TOKEN_LIMIT = 10**12
 """Tokens of one call. Far above any model's, far below where a sum of many calls overflows."""
@@ -169,11 +169,21 @@ keys = Table(
     Column("expires", Float),
     Column("revoked", Float),
     Column("metadata", Text, nullable=False),
+    Column("user", String(256)),
+    Column("team", String(128)),
+    Column("plan", String(128)),
+    Column("priority", String(16)),
+    *(Column(name, Text) for name in ("regions", "limits", "budget", "roles")),
+    Column("previous", String(64)),
+    Column("previous_until", Float),
     CheckConstraint("length(digest) = 64", name="digest_is_sha256"),
     CheckConstraint("length(name) BETWEEN 1 AND 128", name="name_has_a_length"),
     sqlite_autoincrement=True,
 )
-"""Clients' keys, by digest alone. Times in Unix seconds; `models` and `metadata` are JSON."""
+"""Clients' keys, by digest alone; `previous` is the one that a rotation replaced. Times in Unix seconds.
+
+`models`, `metadata`, `regions`, `limits`, `budget` and `roles` are JSON.
+"""
 
 Index(
     "keys_live_name",
@@ -186,6 +196,22 @@ _IN_POSTGRESQL = DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it w
     "CREATE UNIQUE INDEX keys_live_name ON keys (name) WHERE revoked IS NULL"
 )
 event.listen(keys, "after_create", _IN_POSTGRESQL.execute_if(dialect="postgresql"))
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", RollupId, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(256), nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Column("request_id", String(128)),
+    Index("audit_at", "at"),
+    sqlite_autoincrement=True,
+)
+"""Who changed what. `at` in Unix seconds; `before` and `after` are JSON, without anything secret."""
 
 changes = Table(
     "changes",

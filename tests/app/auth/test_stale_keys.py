@@ -40,7 +40,9 @@ class Desk:
         self.ring = KeyRing(configured, lambda: 0.0, freshness.is_stale)
         tokens = Tokens((), {}, Directory(Config()), lambda: 0.0)
         self.authenticator = Authenticator(self.ring, tokens)
-        self.stored = StoredKeys(self.store, self.ring, freshness, structlog.get_logger())
+        self.stored = StoredKeys(
+            self.store, self.ring, Directory(Config()), freshness, structlog.get_logger()
+        )
 
     def who(self, key):
         return self.authenticator.recognise(key.encode()).name
@@ -90,7 +92,9 @@ async def test_a_look_that_takes_long_tells_what_was_true_when_it_began(desk):
             desk.now += 11
             return 1
 
-    desk.stored = StoredKeys(Slow(desk.store._database), desk.ring, desk.stored._freshness, None)
+    desk.stored = StoredKeys(
+        Slow(desk.store._database), desk.ring, Directory(Config()), desk.stored._freshness, None
+    )
     await desk.look(0)
     with pytest.raises(Unavailable):
         desk.who("sk-nobodys-0123456789")

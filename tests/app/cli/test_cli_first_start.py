@@ -17,12 +17,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from app.auth.making import make_key
 from app.cli.database import database_of
+from app.config.identities import KeySettings
 from app.config.storage import Storage
 from app.store.keys import KeyStore
 from tests.harness.gateway import ROOT, free_port
@@ -126,7 +128,8 @@ def in_store(work: Callable[[KeyStore], Awaitable[object]]) -> None:
 
 
 def add_key(name: str, expires: float | None = None) -> str:
-    key, new = make_key(name, expires=expires)
+    ends = None if expires is None else datetime.fromtimestamp(expires, UTC)
+    key, new = make_key(name, KeySettings(expires=ends))
     in_store(lambda store: store.create_key(new, time.time()))
     return key
 

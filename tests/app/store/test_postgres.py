@@ -10,10 +10,12 @@ import pytest
 import structlog
 
 import app.store.postgres
+from app.auth.directory import Directory
 from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
 from app.auth.making import make_key
 from app.auth.snapshot import StoredKeys
+from app.config.models import Config
 from app.config.storage import Storage
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable
@@ -169,7 +171,9 @@ async def test_an_instance_that_is_frozen_in_a_transaction_holds_the_others_up_f
 async def test_case_30_a_key_that_is_made_or_revoked_holds_on_another_instance_within_a_second(open_store):
     here, there = KeyStore(await open_store()), KeyStore(await open_store())
     ring = KeyRing([], time.time)
-    stored = StoredKeys(there, ring, Freshness(10, time.monotonic), structlog.get_logger())
+    stored = StoredKeys(
+        there, ring, Directory(Config()), Freshness(10, time.monotonic), structlog.get_logger()
+    )
     await stored.refresh()
     following = asyncio.create_task(stored.follow())
     _, new = make_key("app")
