@@ -7,6 +7,7 @@
     ├── NotFound              404 invalid_request_error    not_found | model_not_found
     ├── MethodNotAllowed      405 invalid_request_error    method_not_allowed
     ├── RequestTimeout        408 invalid_request_error    request_timeout
+    ├── Conflict              409 invalid_request_error    conflict
     ├── BodyTooLarge          413 invalid_request_error    request_too_large
     ├── UriTooLong            414 invalid_request_error    uri_too_long
     ├── UnsupportedMedia      415 invalid_request_error    unsupported_encoding | unsupported_media_type
@@ -138,6 +139,14 @@ class RequestTimeout(GatewayError):
     status = 408
     type = "invalid_request_error"
     default_code = "request_timeout"
+
+
+class Conflict(GatewayError):
+    """Something of that name is there already."""
+
+    status = 409
+    type = "invalid_request_error"
+    default_code = "conflict"
 
 
 class BodyTooLarge(GatewayError):

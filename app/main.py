@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import httpx2
 from structlog.typing import FilteringBoundLogger
 
+from app.api.admin import AdminRooms
+from app.api.admin_keys import KeyRooms
 from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
 from app.api.pages import PageRooms, build_pages
@@ -53,6 +55,7 @@ from app.gateway.upstream import Upstream
 from app.gateway.upstreams import Upstreams
 from app.limits.memory import MemoryLimits
 from app.reloading import Reloader
+from app.store.audit import AuditStore
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore
@@ -228,8 +231,16 @@ async def create_app(
             metrics=metrics,
             readiness=readiness,
             reloader=reloader,
-            breakers=breakers,
-            credentials=credentials,
+            admin=AdminRooms(
+                current=current,
+                breakers=breakers,
+                credentials=credentials,
+                reloads=reloader,
+                keys=KeyRooms(key_store, stored, clock, log),
+                audit=AuditStore(database),
+                clock=clock,
+                log=log,
+            ),
             clock=clock,
             version=VERSION,
         )

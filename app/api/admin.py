@@ -1,19 +1,24 @@
-"""The admin API: what the gateway thinks of its providers, and its configuration taken anew. For the master key alone."""
+"""The admin API: what the gateway thinks of its providers, its configuration taken anew, and the rest under `/admin/v1`."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Protocol
+from typing import Protocol
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
+from structlog.typing import FilteringBoundLogger
 
+from app.api.admin_keys import KeyRooms, add_keys
+from app.api.admin_route import admin_route, admitted, needs
 from app.api.snapshot import Current
-from app.auth.principal import Principal
-from app.errors import NotFound, PermissionDenied
+from app.auth.roles import Permission
+from app.errors import NotFound
 from app.gateway.breakers import Breakers, Standing
 from app.gateway.credential import CredentialStanding
 from app.gateway.credential_pool import Credentials
+from app.store.audit import AuditStore, Change
+from app.store.database import StoreUnavailable
 from app.telemetry.clock import Clock
 
 
@@ -106,7 +111,7 @@ class Reloads(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdminRooms:
     """What the admin API shows and changes."""
 
@@ -114,20 +119,36 @@ class AdminRooms:
     breakers: Breakers
     credentials: Credentials
     reloads: Reloads
+    keys: KeyRooms
+    audit: AuditStore
     clock: Clock
+    log: FilteringBoundLogger
+
+    async def tell(self, request: Request, change: Change) -> None:
+        """Write what was changed beside the database to the audit log. A store that is away stops nobody who mends things."""
+        by = admitted(request).by
+        try:
+            await self.audit.write(change, by, self.clock.wall())
+        except StoreUnavailable as error:
+            self.log.error(
+                "audit_not_written",
+                action=change.action,
+                target=change.target,
+                actor=by.actor,
+                request_id=by.request_id,
+                reason=str(error),
+            )
 
 
 def add_admin(pages: FastAPI, rooms: AdminRooms) -> None:
-    """Add the routes under `/admin/v1`."""
+    """Add the routes under `/admin/v1`. Raises `Undeclared` where one does not say who may take it."""
+    router = APIRouter(prefix="/admin/v1", tags=["admin"], route_class=admin_route(rooms.current))
+    _add_providers(router, rooms)
+    add_keys(router, rooms.keys)
+    pages.include_router(router)
 
-    async def master(request: Request) -> Principal:
-        principal = await rooms.current.snapshot.callers.identify(request.scope)
-        if not principal.is_master:
-            raise PermissionDenied("The admin API is for the master key.")
-        return principal
 
-    Master = Annotated[Principal, Depends(master)]  # noqa: N806 - a type, though it closes over who may call
-
+def _add_providers(router: APIRouter, rooms: AdminRooms) -> None:
     def states(provider: str | None = None) -> ProviderStates:
         now = rooms.clock.monotonic()
         return ProviderStates(
@@ -141,23 +162,26 @@ def add_admin(pages: FastAPI, rooms: AdminRooms) -> None:
             ],
         )
 
-    @pages.get("/admin/v1/providers", tags=["admin"])
-    async def list_providers(_: Master) -> ProviderStates:
+    @router.get("/providers", openapi_extra=needs(Permission.READ))
+    async def list_providers() -> ProviderStates:
         return states()
 
-    @pages.post("/admin/v1/providers/{name}/reset", tags=["admin"])
-    async def reset_provider(name: str, _: Master) -> ProviderStates:
+    @router.post("/providers/{name}/reset", openapi_extra=needs(Permission.OPERATE))
+    async def reset_provider(request: Request, name: str) -> ProviderStates:
         try:
             rooms.breakers.reset(name)
         except KeyError:
             raise NotFound(f"There is no provider `{name}` here.") from None
         rooms.credentials.reset(name)
+        await rooms.tell(request, Change("provider.reset", f"provider:{name}"))
         return states(name)
 
-    @pages.post("/admin/v1/reload", tags=["admin"])
-    async def reload(_: Master) -> Reloaded:
+    @router.post("/reload", openapi_extra=needs(Permission.OPERATE))
+    async def reload(request: Request) -> Reloaded:
         result = await rooms.reloads.reload("admin")
-        return Reloaded(changes=list(result.changes), restart_needed=list(result.restart_needed))
+        done = Reloaded(changes=list(result.changes), restart_needed=list(result.restart_needed))
+        await rooms.tell(request, Change("reload", "configuration", after=done.model_dump()))
+        return done
 
 
 def _credential(standing: CredentialStanding) -> CredentialState:

@@ -6,27 +6,20 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
 from app.api.addresses import is_loopback
 from app.api.admin import AdminRooms, Reloads, add_admin
 from app.api.calls import PATHS
+from app.api.page_errors import add_errors
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
 from app.auth.principal import Principal
 from app.errors import (
-    BadRequest,
-    GatewayError,
-    Internal,
-    MethodNotAllowed,
     NotFound,
     Unauthorized,
     Unavailable,
 )
-from app.gateway.breakers import Breakers
-from app.gateway.credential_pool import Credentials
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from providers.types import Json, Operation, Secret
@@ -69,8 +62,7 @@ class PageRooms:
     metrics: Metrics
     readiness: Readiness
     reloader: Reloads
-    breakers: Breakers
-    credentials: Credentials
+    admin: AdminRooms
     clock: Clock
     version: str
 
@@ -79,11 +71,9 @@ def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
     pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
     _add_models(pages, rooms)
-    add_admin(
-        pages, AdminRooms(rooms.current, rooms.breakers, rooms.credentials, rooms.reloader, rooms.clock)
-    )
+    add_admin(pages, rooms.admin)
     _add_health(pages, rooms)
-    _add_errors(pages)
+    add_errors(pages)
     describe = pages.openapi
 
     def openapi() -> dict[str, Json]:
@@ -151,38 +141,6 @@ def _check_token(request: Request, token: Secret | None) -> None:
     given = request.headers.get("authorization", "").encode()
     if not hmac.compare_digest(given, b"Bearer " + token.reveal().encode()):
         raise Unauthorized("Send the token that `metrics.token` sets, as `Authorization: Bearer <token>`.")
-
-
-def _add_errors(pages: FastAPI) -> None:
-    def respond(error: GatewayError) -> Response:
-        return Response(
-            error.body(),
-            status_code=error.http_status,
-            headers=dict(error.headers),
-            media_type="application/json",
-        )
-
-    @pages.exception_handler(GatewayError)
-    async def refused(_: Request, error: GatewayError) -> Response:
-        return respond(error)
-
-    @pages.exception_handler(Exception)
-    async def failed(_: Request, __: Exception) -> Response:
-        return respond(Internal())
-
-    @pages.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        return respond(BadRequest(f"{'.'.join(map(str, first['loc']))}: {first['msg']}"))
-
-    @pages.exception_handler(HTTPException)
-    async def unknown(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 405:
-            allow = tuple((error.headers or {}).items())
-            return respond(
-                MethodNotAllowed(f"{request.scope['path']} does not take {request.method}.", headers=allow)
-            )
-        return respond(NotFound(f"There is no {request.scope['path']} here. The API is described at /docs."))
 
 
 def _call_description(operation: Operation) -> dict[str, Json]:

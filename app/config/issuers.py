@@ -36,7 +36,7 @@ class Claims(Section):
     models: Maybe[Text] = None
     """Lists patterns of models, which narrow what the user and the team may use; without it, nothing is narrowed."""
     roles: Maybe[Text] = None
-    """Lists roles."""
+    """Lists roles; `admin`, `operator`, `viewer` and `team_admin` are those of the admin API. Without it, tokens have none."""
 
 
 class Issuer(Section):
