@@ -14,6 +14,7 @@ import httpx2
 from structlog.typing import FilteringBoundLogger
 
 from app.api.admin import AdminRooms
+from app.api.admin_accounts import AccountRooms
 from app.api.admin_keys import KeyRooms
 from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
@@ -237,7 +238,7 @@ async def create_app(
                 credentials=credentials,
                 reloads=reloader,
                 keys=KeyRooms(key_store, stored, clock, log),
-                audit=AuditStore(database),
+                accounts=AccountRooms(CallStore(database), budgets, keys, AuditStore(database), clock),
                 clock=clock,
                 log=log,
             ),

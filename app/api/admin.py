@@ -9,7 +9,9 @@ from fastapi import APIRouter, FastAPI, Request
 from pydantic import BaseModel
 from structlog.typing import FilteringBoundLogger
 
+from app.api.admin_accounts import AccountRooms, add_accounts
 from app.api.admin_keys import KeyRooms, add_keys
+from app.api.admin_levels import add_levels
 from app.api.admin_route import admin_route, admitted, needs
 from app.api.snapshot import Current
 from app.auth.roles import Permission
@@ -17,7 +19,7 @@ from app.errors import NotFound
 from app.gateway.breakers import Breakers, Standing
 from app.gateway.credential import CredentialStanding
 from app.gateway.credential_pool import Credentials
-from app.store.audit import AuditStore, Change
+from app.store.audit import Change
 from app.store.database import StoreUnavailable
 from app.telemetry.clock import Clock
 
@@ -120,7 +122,7 @@ class AdminRooms:
     credentials: Credentials
     reloads: Reloads
     keys: KeyRooms
-    audit: AuditStore
+    accounts: AccountRooms
     clock: Clock
     log: FilteringBoundLogger
 
@@ -128,7 +130,7 @@ class AdminRooms:
         """Write what was changed beside the database to the audit log. A store that is away stops nobody who mends things."""
         by = admitted(request).by
         try:
-            await self.audit.write(change, by, self.clock.wall())
+            await self.accounts.audit.write(change, by, self.clock.wall())
         except StoreUnavailable as error:
             self.log.error(
                 "audit_not_written",
@@ -145,6 +147,8 @@ def add_admin(pages: FastAPI, rooms: AdminRooms) -> None:
     router = APIRouter(prefix="/admin/v1", tags=["admin"], route_class=admin_route(rooms.current))
     _add_providers(router, rooms)
     add_keys(router, rooms.keys)
+    add_levels(router)
+    add_accounts(router, rooms.accounts)
     pages.include_router(router)
 
 

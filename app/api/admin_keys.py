@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 from structlog.typing import FilteringBoundLogger
 
+from app.api.admin_pages import LONGEST_ID, After, BudgetShown, Limit, Word
 from app.api.admin_route import admitted, needs
 from app.auth.key_desk import KeyDesk
 from app.auth.roles import Permission
@@ -20,27 +21,11 @@ from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
 from app.telemetry.clock import Clock
 
-PAGE = 200
-"""The most that one page holds."""
 GRACE = 3600.0
 """Seconds for which a rotated key's old one is valid, unless the request says."""
 LONGEST_GRACE = 30 * 86_400.0
 
-KeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Limit = Annotated[int, Query(ge=1, le=PAGE)]
-After = Annotated[int, Query(ge=0, le=2**31 - 1, description="The `next` of the page before.")]
-
-
-class BudgetShown(BaseModel):
-    """A budget, as the configuration writes one."""
-
-    amount: str
-    """Dollars."""
-    per: str
-    timezone: str
-    mode: str
-    notify: list[str]
-    fit_max_tokens: bool
+KeyId = Annotated[int, Path(ge=1, le=LONGEST_ID)]
 
 
 class KeyShown(BaseModel):
@@ -121,7 +106,7 @@ def _add_reading(router: APIRouter, rooms: KeyRooms) -> None:
 
     @router.get("/keys", openapi_extra=needs(Permission.READ_KEYS))
     async def list_keys(
-        request: Request, limit: Limit = 50, after: After = 0, name: str | None = None
+        request: Request, limit: Limit = 50, after: After = 0, name: Word | None = None
     ) -> KeyPage:
         team = admitted(request).authority.team
         found = await rooms.store.page_of_keys(limit + 1, after, team, name)

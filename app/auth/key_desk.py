@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from app.auth.delegation import excess, rights_of
 from app.auth.directory import Directory
@@ -19,6 +20,8 @@ from providers.types import Json
 
 RESERVED = "master"
 """What calls with the master key are told of as."""
+LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""Unix seconds. In UTC, what comes after may have no date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ class KeyDesk:
 
     def _checked(self, name: str, settings: KeySettings) -> KeySettings:
         directory = Directory(self.config)
+        if settings.expires and settings.expires.timestamp() > LATEST:
+            raise BadRequest("The key's `expires` leads out of the calendar.", param="expires")
         settings = self._in_its_team(directory, settings)
         caller = directory.of_stored(name, settings)
         if caller is None:

@@ -11,6 +11,7 @@ import httpx2
 import structlog
 
 from app.api.admin import AdminRooms
+from app.api.admin_accounts import AccountRooms
 from app.api.admin_keys import KeyRooms
 from app.api.callers import Callers
 from app.api.departure import Cancel
@@ -29,10 +30,12 @@ from app.config.models import Config
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
 from app.store.audit import AuditStore
+from app.store.calls import CallStore
 from app.store.database import Database
 from app.store.keys import KeyStore
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
+from app.usage.budget_book import BudgetBook
 
 ROLES: dict[str, dict[str, Any]] = {
     "nobody": {},
@@ -84,6 +87,7 @@ class Office:
         self.log = structlog.get_logger()
         self.store = KeyStore(database)
         self.audit = AuditStore(database)
+        self.book = BudgetBook()
         self.ring = KeyRing(configured_keys(self.config), time.time)
         directory, freshness = Directory(self.config), Freshness(10.0, time.monotonic)
         self.stored = StoredKeys(self.store, self.ring, directory, freshness, self.log)
@@ -113,7 +117,7 @@ class Office:
             credentials=Credentials((), lambda: 0.5),
             reloads=reloads,
             keys=KeyRooms(self.store, self.stored, self.clock, self.log),
-            audit=self.audit,
+            accounts=AccountRooms(CallStore(database), self.book, self.ring, self.audit, self.clock),
             clock=self.clock,
             log=self.log,
         )
