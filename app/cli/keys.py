@@ -1,29 +1,35 @@
-"""`switchgear keys`: API keys made, listed and revoked in the database, beside a running gateway or without one."""
+"""`switchgear keys`: API keys made, changed, listed and revoked in the database, beside a running gateway or without one."""
 
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from typing import TypeVar
 
 import typer
 
-from app.auth.making import make_key
+from app.auth.key_desk import RESERVED, KeyDesk
+from app.auth.principal import Principal
+from app.auth.roles import Authority
 from app.cli.database import database_of, exists, stored_keys
 from app.cli.options import fail
-from app.cli.output import print_json, print_table
+from app.cli.output import print_json, print_pairs, print_table
 from app.cli.times import time_text
 from app.config.identities import Key, KeySettings
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
-from app.config.storage import Storage
-from app.store.keys import KeyStore, NewKey, StoredKey
+from app.errors import NotFound
+from app.store.audit import By
+from app.store.keys import KeyStore, StoredKey
+from providers.types import Json
 
+Done = TypeVar("Done")
 NOTICED = "a running gateway takes notice within a second"
-RESERVED = "master"
-"""What calls with the master key are told of as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +49,46 @@ class Row:
     """`database` or `configuration`."""
 
 
-def create(loaded: Loaded, name: str, models: Sequence[str], expires: float | None) -> None:
-    """Make a key and print it, alone, on standard output. Raises `ValueError`, `KeyConflict`, `StoreUnavailable`."""
-    if name in {RESERVED, *_configured(loaded)}:
-        fail(f"the name `{name}` belongs to a key of the configuration: choose another one")
-    ends = None if expires is None else datetime.fromtimestamp(expires, UTC)
-    key, new = make_key(name, KeySettings(models=tuple(models), expires=ends))
-    asyncio.run(_store(loaded.config.storage, new))
-    allowed = f"may use {', '.join(models)}" if models else "may use all models"
-    until = f" until {time_text(expires)}" if expires else ""
+def create(loaded: Loaded, name: str, settings: Mapping[str, Json]) -> None:
+    """Make a key and print it, alone, on standard output. Raises `GatewayError`, `StoreUnavailable`."""
+    wanted = KeySettings().model_copy(update=dict(settings))
+    key, made = asyncio.run(_at_desk(loaded, lambda desk: desk.create(name, wanted)))
+    allowed = f"may use {', '.join(made.models)}" if made.models else "may use all models"
+    until = f" until {time_text(made.expires)}" if made.expires else ""
     typer.echo(f"`{name}` {allowed}{until}. The key is shown this once; {NOTICED}.", err=True)
     typer.echo(key)
+
+
+def update(loaded: Loaded, name: str, changes: Mapping[str, Json]) -> None:
+    """Replace some settings of a live key. Raises `GatewayError`, `StoreUnavailable`."""
+    _of_live_key(loaded, name, lambda desk: desk.update(name, changes))
+    typer.echo(f"`{name}` is changed; {NOTICED}.")
+
+
+def rotate(loaded: Loaded, name: str, grace: float) -> None:
+    """Replace a live key and print the new one, alone, on standard output. Raises `GatewayError`, `StoreUnavailable`."""
+    key, made = _of_live_key(loaded, name, lambda desk: desk.rotate(name, grace))
+    old = (
+        f"is valid until {time_text(made.previous_until)}" if made.previous_until else "is not valid any more"
+    )
+    typer.echo(f"The old key of `{name}` {old}. The new one is shown this once; {NOTICED}.", err=True)
+    typer.echo(key)
+
+
+def revoke(loaded: Loaded, name: str) -> None:
+    """Revoke the live key of that name; ends with 1 if there is none. Raises `StoreUnavailable`."""
+    _of_live_key(loaded, name, lambda desk: desk.revoke(name))
+    typer.echo(f"`{name}` is revoked; {NOTICED}.")
+
+
+def show_one(loaded: Loaded, name: str, *, as_json: bool) -> None:
+    """Show what a live key carries; ends with 1 if there is none. Raises `StoreUnavailable`."""
+    key = _of_live_key(loaded, name, lambda desk: desk.find(name))
+    shown = {**asdict(_of_database(key, time.time())), **_carried(key)}
+    if as_json:
+        print_json(shown)
+    else:
+        print_pairs([(title, _text(value)) for title, value in shown.items()])
 
 
 def show(loaded: Loaded, *, as_json: bool) -> None:
@@ -73,26 +108,52 @@ def show(loaded: Loaded, *, as_json: bool) -> None:
         print_table(columns, [_cells(row) for row in rows])
 
 
-def revoke(loaded: Loaded, name: str) -> None:
-    """Revoke the live key of that name; ends with 1 if there is none. Raises `StoreUnavailable`."""
-    if not (exists(loaded.config.storage) and asyncio.run(_revoke(loaded.config.storage, name))):
-        if name in _configured(loaded):
-            fail(f"`{name}` stands in the configuration: take it out of `auth.keys` there")
-        live = [key.name for key in asyncio.run(stored_keys(loaded.config.storage)) if key.revoked is None]
-        fail(
-            f"there is no live key named `{name}`; {did_you_mean(name, live) or '`switchgear keys list` lists them'}"
-        )
-    typer.echo(f"`{name}` is revoked; {NOTICED}.")
+def _of_live_key(loaded: Loaded, name: str, work: Callable[[KeyDesk], Awaitable[Done]]) -> Done:
+    """Do something with a live key; ends the command with 1 if there is none."""
+    with suppress(NotFound):
+        if exists(loaded.config.storage):
+            return asyncio.run(_at_desk(loaded, work))
+    if name in _configured(loaded):
+        fail(f"`{name}` stands in the configuration: change it, or take it out of `auth.keys`, there")
+    live = [key.name for key in asyncio.run(stored_keys(loaded.config.storage)) if key.revoked is None]
+    return fail(
+        f"there is no live key named `{name}`; {did_you_mean(name, live) or '`switchgear keys list` lists them'}"
+    )
 
 
-async def _store(storage: Storage, key: NewKey) -> None:
-    async with database_of(storage) as database:
-        await KeyStore(database).create_key(key, time.time())
+async def _at_desk(loaded: Loaded, work: Callable[[KeyDesk], Awaitable[Done]]) -> Done:
+    """Do something with the keys. Whoever may write to the database may do everything."""
+    async with database_of(loaded.config.storage) as database:
+        authority = Authority(Principal(RESERVED, is_master=True))
+        return await work(KeyDesk(KeyStore(database), loaded.config, authority, _by(), time.time))
 
 
-async def _revoke(storage: Storage, name: str) -> StoredKey | None:
-    async with database_of(storage) as database:
-        return await KeyStore(database).revoke_key(name, time.time())
+def _by() -> By:
+    try:
+        return By(f"cli:{getpass.getuser()}")
+    except (KeyError, OSError):
+        return By(f"cli:{os.getuid()}")
+
+
+def _carried(key: StoredKey) -> Mapping[str, Json]:
+    return {
+        "user": key.user,
+        "team": key.team,
+        "plan": key.plan,
+        "priority": key.priority,
+        "regions": key.regions or [],
+        "limits": key.limits or {},
+        "budget": [f"{each['amount']}/{each['per']}" for each in key.budget or ()],
+        "roles": key.roles or [],
+        "metadata": key.metadata,
+        "previous_until": _time(key.previous_until),
+    }
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, Mapping):
+        value = [f"{name}={each}" for name, each in value.items()]
+    return ", ".join(value) or "-" if isinstance(value, list | tuple) else str(value or "-")
 
 
 def _configured(loaded: Loaded) -> set[str]:

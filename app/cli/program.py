@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from app.cli.groups import keys, providers
+from app.cli.groups import providers
+from app.cli.key_group import keys
 from app.cli.options import AsJson, ConfigFiles, fail, failing_on, load_or_fail
 
 program = typer.Typer(

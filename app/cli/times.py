@@ -37,6 +37,18 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def read_duration(text: str, option: str) -> float:
+    """Give the seconds of a duration such as `1h`. Raises `typer.BadParameter`."""
+    try:
+        length = duration(text)
+    except PydanticCustomError:
+        raise typer.BadParameter(
+            f"`{text}` is no duration; write one such as `1h`", param_hint=option
+        ) from None
+    assert isinstance(length, float)
+    return length
+
+
 def read_expiry(text: str) -> float:
     """Give the Unix seconds of a time to come. Raises `typer.BadParameter`."""
     now = time.time()
