@@ -18,6 +18,8 @@ from app.store.keys import KeyStore, StoredKey
 REFRESH = 0.5
 """Seconds between looks at the store: how soon a key made or revoked elsewhere counts here."""
 
+Known = dict[int, tuple[StoredKey, Principal | None]]
+"""Keys and who has them, by the keys' ids; nobody has one that is not taken."""
 Greet = Callable[[Sequence[Principal]], Awaitable[None]]
 
 
@@ -37,35 +39,35 @@ class StoredKeys:
         self._directory = directory
         self._freshness = freshness
         self._log = log
-        self._keys: list[StoredKey] = []
-        self._known: dict[int, tuple[StoredKey, Principal | None]] = {}
+        self._known: Known = {}
         self._token: int | None = None
         self._failing = False
+        self._looking = asyncio.Lock()
         self.greeters: list[Greet] = []
         """Told who has a key before other keys are taken, so that their budgets are known by then."""
 
     async def refresh(self) -> None:
         """Look once. Raises `StoreUnavailable`."""
-        begun = self._freshness.now()
-        token = await self._store.change_token()
-        if token != self._token:
-            keys = [key for key in await self._store.list_keys() if key.revoked is None]
-            for greet in self.greeters:
-                await greet(self._under(self._directory, keys))
-            self._keys = keys
-            self._take()
-            self._token = token
-        self._freshness.renew(begun)
+        # Of two looks at once, the one that saw less could come last.
+        async with self._looking:
+            begun = self._freshness.now()
+            token = await self._store.change_token()
+            if token != self._token:
+                await self._replace()
+                self._token = token
+            self._freshness.renew(begun)
 
     def under(self, directory: Directory) -> list[Principal]:
         """Say who would have the keys in another directory."""
-        return self._under(directory, self._keys)
+        found = (principal_of(key, directory) for key, _ in self._known.values())
+        return [principal for principal in found if principal]
 
     def configure(self, directory: Directory) -> None:
         """Take another directory."""
         self._directory = directory
-        self._known.clear()
-        self._take()
+        keys, self._known = [key for key, _ in self._known.values()], {}
+        self._known = self._renewed(keys)
+        self._publish()
 
     async def follow(self) -> None:
         """Look again and again until cancelled. While the store is away the last snapshot stands."""
@@ -82,24 +84,34 @@ class StoredKeys:
                     self._log.info("stored_keys_fresh")
                 self._failing = False
 
-    def _take(self) -> None:
-        # A key that is as it was keeps its principal, and with it what is remembered of its limits.
-        old, self._known = self._known, {}
+    async def _replace(self) -> None:
+        keys = [key for key in await self._store.list_keys() if key.revoked is None]
+        directory, known = self._directory, self._renewed(keys)
+        for greet in self.greeters:
+            await greet([principal for _, principal in known.values() if principal])
+        # Another directory may have come meanwhile.
+        self._known = known if directory is self._directory else self._renewed(keys)
+        self._publish()
+
+    def _renewed(self, keys: Sequence[StoredKey]) -> Known:
+        """Say who has each key. One that is as it was keeps its principal, and with it what is remembered of its limits."""
+        return {key.id: (key, self._principal(key)) for key in keys}
+
+    def _principal(self, key: StoredKey) -> Principal | None:
+        before, principal = self._known.get(key.id, (None, None))
+        if before == key:
+            return principal
+        found = principal_of(key, self._directory)
+        if found is None:
+            self._log.warning("stored_key_not_taken", key=key.name)
+        return found
+
+    def _publish(self) -> None:
         found: dict[str, Principal] = {}
-        for key in self._keys:
-            before, principal = old.get(key.id, (None, None))
-            if before != key:
-                principal = principal_of(key, self._directory)
-                if principal is None:
-                    self._log.warning("stored_key_not_taken", key=key.name)
-            self._known[key.id] = key, principal
+        for key, principal in self._known.values():
             if principal is not None:
                 found.update(_digests(key, principal))
         self._ring.replace_stored(found)
-
-    @staticmethod
-    def _under(directory: Directory, keys: Sequence[StoredKey]) -> list[Principal]:
-        return [principal for key in keys if (principal := principal_of(key, directory))]
 
 
 def principal_of(key: StoredKey, directory: Directory) -> Principal | None:
