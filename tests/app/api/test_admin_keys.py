@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,13 @@ async def test_a_key_is_shown_once_and_counts_at_once(office):
             "fit_max_tokens": False,
         }
     ]
+
+
+async def test_the_readme_shows_a_key_that_can_be_made(office):
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    body = json.loads(readme.split("```http\n")[1].split("```")[0].split("\n\n")[1])
+    made = await office.make("admin", **{**body, "team": "red"})
+    assert (made["limits"], made["budget"][0]["amount"]) == ({"rpm": 60}, "20.00")
 
 
 async def test_a_change_replaces_what_it_names_and_null_clears_it(office):
