@@ -136,7 +136,7 @@ def test_a_provider_that_recovers_is_found_out_by_a_probe(bench: Bench) -> None:
     bench.gateway.eventually(lambda: answered() and bench.state("healing") == "closed", "a closed breaker")
 
 
-def test_the_admin_api_is_for_the_master_key_alone(bench: Bench) -> None:
+def test_the_admin_api_lets_no_key_in_that_has_no_role(bench: Bench) -> None:
     assert bench.admin("GET", "/admin/v1/providers", KEY).status == 403
     assert bench.gateway.send("GET", "/admin/v1/providers").status == 401
     assert bench.admin("POST", "/admin/v1/providers/fragile/reset", KEY).status == 403
