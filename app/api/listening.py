@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 
-BACKLOG = 2048
+BACKLOG = 4096
+"""Connections that may wait to be accepted: as many as Linux allows by itself. Beyond it clients wait for seconds."""
 UNSENT = 128 << 10
 """Bytes that the kernel may hold for a client beyond what is on its way; else it takes megabytes for one that stalls."""
 Address = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]

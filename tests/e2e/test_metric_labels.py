@@ -14,6 +14,8 @@ from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Action, Upstream
 
+pytestmark = pytest.mark.slow
+
 MADE_UP = 600
 MOST_MODELS = 500
 """Of all that succeed, so many are shown by their names."""
@@ -60,7 +62,6 @@ def hostile(place: Place, action: Callable[[int], Action]) -> Callable[[int], st
     return model
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["made-up-", "nobody/made-up-"])
 def test_models_that_nobody_has(place: Place, prefix: str) -> None:
     assert place.gateway.chat("unknown").status == 404
@@ -73,10 +74,10 @@ def test_models_that_nobody_has(place: Place, prefix: str) -> None:
     ("status", "seen"),
     [
         (400, 400),
-        *(
-            pytest.param(*each, marks=pytest.mark.slow)
-            for each in [(404, 404), (422, 422), (500, 502), (403, 502)]
-        ),
+        (404, 404),
+        (422, 422),
+        (500, 502),
+        (403, 502),
     ],
 )
 def test_codes_that_a_provider_makes_up(place: Place, status: int, seen: int) -> None:
@@ -89,7 +90,6 @@ def test_codes_that_a_provider_makes_up(place: Place, status: int, seen: int) ->
     assert "evil-" not in place.scrape()
 
 
-@pytest.mark.slow
 def test_models_that_answer(place: Place) -> None:
     """Whatever a client may call a model, and whatever a provider says has answered."""
     body = act.golden("openai/chat_response.json")

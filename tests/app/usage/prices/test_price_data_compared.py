@@ -77,9 +77,8 @@ def differences(row, info, moment, tier, usages=USAGES):
             yield f"{row.id}/{info.id} {moment} {tier} {usage}: {nanos} against {rates}"
 
 
-@pytest.mark.parametrize(
-    "moment", [MOMENTS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in MOMENTS[1:])], ids=str
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
 def test_every_model_costs_what_the_data_says(moment):
     with localcontext(prec=80):
         wrong = [text for row, info in MODELS for text in differences(row, info, moment, "")]
