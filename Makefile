@@ -28,8 +28,9 @@ setup: $(VENV)/.run ## Prepare .venv with what running needs
 run: $(VENV)/.run ## Start the gateway on http://127.0.0.1:4000
 	@exec $(BIN)/switchgear run
 
+# Plain asserts: explaining them costs each process five seconds. `pytest tests/…` explains those that fail.
 test: $(VENV)/.test ## Run the tests (under 90 s)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not proofs"
+	$(BIN)/python -m pytest --assert=plain -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not proofs"
 
 test-all: $(VENV)/.test ## Run the longer suites too
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not proofs"

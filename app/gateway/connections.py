@@ -13,6 +13,8 @@ from aiohttp.client_proto import ResponseHandler
 
 SLICE = 16 << 10
 """Bytes that are taken from the kernel at once. uvloop would take 250 KiB, and hold them for a reader who stalls."""
+TLS_SLICE = 8 << 10
+"""The same over TLS, which holds each byte in several places."""
 READ_AHEAD = 8 << 10
 """Half the bytes that may wait for their reader; with more, nothing is taken from the kernel."""
 
@@ -50,7 +52,7 @@ class SlicedTls(Sliced):
 def bound_tls(outer: Any, inner: Any, buffer: memoryview) -> None:
     """Bound what TLS takes in while nobody reads: `outer` is the transport beneath it, `inner` the one above."""
     outer.set_protocol(SlicedTls(outer.get_protocol(), buffer))
-    inner.set_read_buffer_limits(SLICE)
+    inner.set_read_buffer_limits(TLS_SLICE)
 
 
 class SlicedHandler(ResponseHandler):
@@ -63,7 +65,8 @@ class SlicedHandler(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Stand behind the slices."""
         super().connection_made(transport)
-        transport.set_protocol(Sliced(self, self._slice))
+        over_tls = transport.get_extra_info("ssl_object") is not None
+        transport.set_protocol(Sliced(self, self._slice[:TLS_SLICE] if over_tls else self._slice))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell whoever reads a body; aiohttp forgets to after a malformed chunk."""
@@ -92,5 +95,5 @@ class Connector(aiohttp.TCPConnector):
         plain = {**options, "ssl": None, "server_hostname": None}
         beneath, _ = await super()._wrap_create_connection(asyncio.Protocol, **plain)
         above, handler = await self._start_tls_connection(beneath, options["req"], options["timeout"])
-        bound_tls(beneath, above, self._slice)
+        bound_tls(beneath, above, self._slice[:TLS_SLICE])
         return above, handler

@@ -70,6 +70,7 @@ def assert_told_of(gateway: Gateway, request_ids: list[str]) -> None:
         assert set(counts.values()) == {1}
 
 
+@pytest.mark.slow
 def test_case_117_a_restart_cuts_nothing_and_a_stop_says_why_it_does(
     tmp_path: Path, secrets: Secrets
 ) -> None:

@@ -185,6 +185,7 @@ def test_on_a_terminal_the_key_is_shown_once() -> None:
         paste_curl(text, SWITCHGEAR_KEY=key)
 
 
+@pytest.mark.slow
 def test_not_on_loopback_without_a_key() -> None:
     assert_refused()
 
