@@ -27,9 +27,9 @@ class Sliced(asyncio.BufferedProtocol):
         self._inner = inner
         self._buffer = buffer
         self.eof_received = inner.eof_received  # type: ignore[method-assign]  # to be the other's
-        self.connection_lost = inner.connection_lost  # type: ignore[method-assign]
-        self.pause_writing = inner.pause_writing  # type: ignore[method-assign]
-        self.resume_writing = inner.resume_writing  # type: ignore[method-assign]
+        self.connection_lost = inner.connection_lost  # type: ignore[method-assign]  # as above
+        self.pause_writing = inner.pause_writing  # type: ignore[method-assign]  # as above
+        self.resume_writing = inner.resume_writing  # type: ignore[method-assign]  # as above
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the size is ours to choose
         """Give the place for the next slice."""

@@ -23,7 +23,7 @@ class Desk:
         self.results: list[str] = []
         self.log = structlog.testing.CapturingLogger()
         loaded = self.read()
-        self.reloader = Reloader(self.read, self.apply, loaded, loaded, self.log, self)  # type: ignore[arg-type]
+        self.reloader = Reloader(self.read, self.apply, loaded, loaded, self.log, self)  # type: ignore[arg-type] - it records what a log would get
 
     def write(self, text: str) -> None:
         self.file.write_text(text)

@@ -208,7 +208,7 @@ def test_a_token_without_kid_has_a_key_where_there_is_only_one() -> None:
 def test_keys_that_do_not_fit_are_left_out(jwk: object) -> None:
     with pytest.raises(BadKeySet, match="no key for ES256"):
         read_key_set(key_set(jwk), ["ES256"])  # type: ignore[arg-type] - what an issuer may send
-    assert read_key_set(key_set(jwk, public_jwk("ES256", "good")), ["ES256"]).find("good", "ES256")  # type: ignore[arg-type]
+    assert read_key_set(key_set(jwk, public_jwk("ES256", "good")), ["ES256"]).find("good", "ES256")  # type: ignore[arg-type] - what issuers may send
 
 
 def test_rsa_keys_that_are_too_short_are_left_out() -> None:
