@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,8 +48,7 @@ class Bench:
         return self.gateway.post(CHAT, chat_body(model), key=key)
 
     def decisions(self, request_id: str) -> list[dict[str, Any]]:
-        lines = (json.loads(line) for line in self.gateway.output.splitlines() if '"decisions"' in line)
-        return [line for line in lines if line["request_id"] == request_id]
+        return self.gateway.told("decisions", request_id=request_id)
 
     def seen(self, slot: str) -> int:
         return len(self.upstream.slot(slot).requests)

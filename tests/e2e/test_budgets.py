@@ -201,6 +201,7 @@ def test_who_is_told_when_money_runs_out(gateway: Gateway, hook: Hook) -> None:
         ]
 
     gateway.eventually(lambda: len(posted()) >= 3, "the webhook's posts")
+    gateway.eventually(lambda: len(gateway.told("budget_crossed", subject="key:told")) >= 2, "the lines")
     told = posted()
     assert all(type(notice.pop("at")) is float for notice in told)
     expected = {
@@ -213,11 +214,8 @@ def test_who_is_told_when_money_runs_out(gateway: Gateway, hook: Hook) -> None:
     }
     later = {**expected, "share": "0.8", "spent": "0.032"}
     assert told == [expected, expected, later]
-    lines = [json.loads(line) for line in gateway.output.splitlines() if '"budget_crossed"' in line]
-    assert [(line["share"], line["spent"]) for line in lines if line["subject"] == "key:told"] == [
-        ("0.4", "0.016"),
-        ("0.8", "0.032"),
-    ]
+    lines = gateway.told("budget_crossed", subject="key:told")
+    assert [(line["share"], line["spent"]) for line in lines] == [("0.4", "0.016"), ("0.8", "0.032")]
     metrics = gateway.metrics()
     for share in ("0.4", "0.8"):
         assert metrics[f'switchgear_budget_crossings_total{{share="{share}",subject="key:told"}}'] == 1

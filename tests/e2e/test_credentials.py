@@ -257,9 +257,5 @@ def test_nothing_stays_in_flight(bench: Bench) -> None:
 
 def events(bench: Bench, event: str, name: str) -> list[int]:
     """Give the credentials that the log tells of."""
-
-    def found() -> list[int]:
-        lines = [json.loads(line) for line in bench.gateway.output.splitlines() if line.startswith("{")]
-        return [line["credential"] for line in lines if line["event"] == event and line["provider"] == name]
-
-    return bench.gateway.eventually(found, event)
+    told = bench.gateway.eventually(lambda: bench.gateway.told(event, provider=name), event)
+    return [line["credential"] for line in told]

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -210,7 +209,7 @@ def test_every_place_comes_back_wherever_clients_leave(gateway: Gateway, holders
 @pytest.mark.slow
 def test_a_flood_of_refusals_does_not_drown_the_log(gateway: Gateway, holders: Holders) -> None:
     holders.hold(*HOLDERS[:NORMAL])
-    before, lines, began = all_refused(gateway), len(told(gateway, "refused")), time.monotonic()
+    before, lines, began = all_refused(gateway), len(gateway.told("refused")), time.monotonic()
     with ExitStack() as stack:
         clients = [stack.enter_context(gateway.client()) for _ in range(20)]
         for _ in range(10):
@@ -220,7 +219,7 @@ def test_a_flood_of_refusals_does_not_drown_the_log(gateway: Gateway, holders: H
     seconds = time.monotonic() - began
     assert all_refused(gateway) == before + 200
     gateway.eventually(lambda: told_of(gateway) == all_refused(gateway), "the sum of what no line told of")
-    assert len(told(gateway, "refused")) - lines <= 10 * (seconds + 2)
+    assert len(gateway.told("refused")) - lines <= 10 * (seconds + 2)
     assert not [line for line in gateway.log_lines() if line["error_type"] == "overloaded"]
 
 
@@ -230,13 +229,8 @@ def all_refused(gateway: Gateway) -> float:
 
 
 def told_of(gateway: Gateway) -> int:
-    sums = sum(line["calls"] for line in told(gateway, "refused_too"))
-    return sums + len(told(gateway, "refused"))
-
-
-def told(gateway: Gateway, event: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in gateway.output.splitlines() if line.startswith("{")]
-    return [line for line in lines if line["event"] == event]
+    sums = sum(line["calls"] for line in gateway.told("refused_too"))
+    return sums + len(gateway.told("refused"))
 
 
 @pytest.mark.slow

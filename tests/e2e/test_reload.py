@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -41,10 +40,6 @@ class Bench:
         self.gateway.write_config(config)
         return self.gateway.send("POST", "/admin/v1/reload", headers={"authorization": f"Bearer {MASTER}"})
 
-    def events(self, name: str) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.gateway.output.splitlines() if line.startswith("{")]
-        return [line for line in lines if line.get("event") == name]
-
     def readiness(self) -> str:
         answer = self.gateway.send("GET", "/health/ready")
         assert answer.status == 200
@@ -79,8 +74,10 @@ def test_case_118_a_changed_file_is_taken_by_itself(bench: Bench) -> None:
     bench.gateway.eventually(
         lambda: bench.gateway.chat("fast").headers["x-switchgear-provider"] == "second", "the change"
     )
-    event = bench.events("configuration_applied")[-1]
-    assert (event["cause"], event["changes"]) == ("file", ["models.fast"])
+    expected = {"cause": "file", "changes": ["models.fast"]}
+    bench.gateway.eventually(
+        lambda: bench.gateway.told("configuration_applied", **expected), "the line of the change"
+    )
 
 
 def test_case_118_a_hangup_takes_the_file_anew(bench: Bench) -> None:
@@ -101,7 +98,10 @@ def test_case_118_a_bad_file_changes_nothing_and_is_told_of(bench: Bench) -> Non
     assert bench.gateway.chat("fast").headers["x-switchgear-provider"] == "first"
     assert bench.readiness() == "rejected"
     assert bench.gateway.metrics()["switchgear_config_rejected"] == 1
-    assert "frist" in bench.events("configuration_rejected")[-1]["reason"]
+    told = bench.gateway.eventually(
+        lambda: bench.gateway.told("configuration_rejected"), "the line of the refusal"
+    )
+    assert "frist" in told[-1]["reason"]
 
     assert bench.reload(bench.base).status == 200
     assert bench.readiness() == "current"

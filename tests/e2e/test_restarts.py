@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,18 @@ def refuses(port: int) -> bool:
 
 def assert_told_of(gateway: Gateway, request_ids: list[str]) -> None:
     """See that each of these calls has one row and one line, and that no call has two."""
-    gateway.eventually(
-        lambda: {row["request_id"] for row in gateway.rows()} >= set(request_ids), "the rows", within=20.0
-    )
-    for told in (gateway.rows(), gateway.log_lines()):
-        counts = Counter(each["request_id"] for each in told)
-        assert set(counts) >= set(request_ids)
-        assert set(counts.values()) == {1}
+    assert_each_once(gateway, gateway.rows, set(request_ids))
+    assert_each_once(gateway, gateway.log_lines, set(request_ids))
+
+
+def assert_each_once(
+    gateway: Gateway, books: Callable[[], list[dict[str, Any]]], request_ids: set[str]
+) -> None:
+    def counts() -> Counter[str]:
+        return Counter(each["request_id"] for each in books())
+
+    gateway.eventually(lambda: set(counts()) >= request_ids, "rows and lines", within=20.0)
+    assert set(counts().values()) == {1}
 
 
 @pytest.mark.slow
@@ -190,7 +196,8 @@ def test_a_process_that_dies_is_replaced_and_connections_wait(tmp_path: Path, se
             answer = waiting.read()
         assert answer.status == 200
         assert gateway.serving_pid != old
-        assert f"process {old}, which served, was ended by SIGKILL" in gateway.output
+        ending = f"process {old}, which served, was ended by SIGKILL"
+        gateway.eventually(lambda: ending in gateway.output, "the end to be told of")
         told = {first, answer.request_id}
         gateway.eventually(lambda: {row["request_id"] for row in gateway.rows()} == told, "both rows")
         assert gateway.stop() == 0
@@ -231,7 +238,7 @@ def test_a_successor_that_cannot_start_changes_nothing(tmp_path: Path, secrets: 
         told = gateway.output.count("goes on serving")
         gateway.process.send_signal(signal.SIGUSR2)
         gateway.eventually(lambda: gateway.output.count("goes on serving") > told, "the failure to be told")
-        assert reason in gateway.output
+        gateway.eventually(lambda: reason in gateway.output, "the reason")
         assert gateway.serving_pid == old
         assert gateway.chat("echo/any").status == 200
 

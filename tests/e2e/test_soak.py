@@ -81,6 +81,7 @@ def soak(directory: Path, secrets: Secrets, seconds: float, clients: int) -> Non
             gateway.eventually(lambda: gateway.in_flight() == 0, "return of all slots")
             gateway.eventually(lambda: len(gateway.rows()) >= total, "a row for each call")
             assert len(gateway.rows()) == total
+            gateway.eventually(lambda: len(gateway.log_lines()) >= total, "a line for each call")
             assert len(gateway.log_lines()) == total
             outcomes = {row["outcome"] for row in gateway.rows()}
             assert outcomes >= {"success", "truncated", "upstream_error", "client_cancelled"}

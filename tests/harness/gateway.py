@@ -224,10 +224,14 @@ class Gateway:
 
     def log_lines(self) -> list[dict[str, Any]]:
         """Give the call lines of the log so far."""
+        return self.told("call")
+
+    def told(self, event: str, **expected: Any) -> list[dict[str, Any]]:
+        """Give the log's lines of an event so far that hold what is expected. A thread writes them: wait for them."""
         # The last one may be half written.
         *lines, _ = self._file("stdout").read_text().split("\n")
         parsed = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line for line in parsed if line.get("event") == "call"]
+        return [line for line in parsed if {"event": event, **expected}.items() <= line.items()]
 
     def line_of(self, request_id: str) -> dict[str, Any]:
         """Wait for the one log line of a call."""
