@@ -122,6 +122,8 @@ class Target:
     """Fixed extra request headers of the provider's row."""
     max_tokens: int | None = None
     """What to ask for where the dialect needs a number and the client gave none."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the dialect's own, by name; each that it knows has a value."""
 
     def using(self, credential: Secret, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""
@@ -137,6 +139,7 @@ class Target:
             self.drop,
             self.headers,
             self.max_tokens,
+            self.options,
         )
 
     @property

@@ -167,6 +167,8 @@ class ProviderSettings(Section):
     """Patterns of the bare model names that go to it, such as `acme-*`. Default: the catalogue's."""
     max_tokens: Maybe[Count] = None
     """What to ask for where the dialect needs a number and the client gave none."""
+    options: Table[Text] = EMPTY
+    """Settings of its dialect's own, such as `api_version`; in `base_url` they fill in `{name}`."""
     limits: Limiting = Limits()
     """How fast the provider may be used: as under `plans`."""
     budget: Annotated[Budgets, AfterValidator(_fits_nobody)] = ()
