@@ -21,8 +21,8 @@ from app.store.call_sums import TAG, CallFilter, CallSum
 from app.store.calls import CallStore
 from app.store.money import dollars
 from app.telemetry.clock import Clock
-from app.usage.budget_book import BudgetBook
-from app.usage.budgets import Budget
+from app.usage.budgeting import Budgets
+from app.usage.budgets import Budget, Standing
 
 DAY = 86_400.0
 LONGEST = 366 * DAY
@@ -115,7 +115,7 @@ class AccountRooms:
     """What the routes need."""
 
     calls: CallStore
-    budgets: BudgetBook
+    budgets: Budgets
     ring: KeyRing
     audit: AuditStore
     clock: Clock
@@ -148,7 +148,9 @@ def add_accounts(router: APIRouter, rooms: AccountRooms) -> None:
         wanted = [(name, each) for name, each in named.items() if subject in ("", each.subject)]
         page, more = page_after(wanted, after, limit)
         now = rooms.clock.wall()
-        return BudgetPage(data=[_standing(each, rooms.budgets, now) for each in page], next=more)
+        return BudgetPage(
+            data=[_shown(each, await rooms.budgets.standing(each, now)) for each in page], next=more
+        )
 
     @router.get("/audit", openapi_extra=needs(Permission.READ))
     async def list_changes(
@@ -209,8 +211,7 @@ def _usage(line: CallSum) -> UsageShown:
     )
 
 
-def _standing(budget: Budget, book: BudgetBook, now: float) -> BudgetStanding:
-    standing = book.standing(budget, now)
+def _shown(budget: Budget, standing: Standing) -> BudgetStanding:
     return BudgetStanding(
         subject=budget.subject,
         per=budget.period.kind,

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -52,6 +53,8 @@ class Ready(Health):
 
     configuration: Literal["current", "rejected"]
     """`rejected`: the one that was to be taken last cannot be used, and the last good one is at work."""
+    limits: Literal["exact", "degraded"]
+    """`degraded`: the state that processes share is lost, and each goes by `on_state_loss`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class PageRooms:
     readiness: Readiness
     reloader: Reloads
     admin: AdminRooms
+    state_is_lost: Callable[[], bool]
     clock: Clock
     version: str
 
@@ -125,7 +129,11 @@ def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
             raise Unavailable(
                 "The gateway is not ready to serve.", code="not_ready", headers=(("retry-after", "1"),)
             )
-        return Ready(status="ok", configuration="rejected" if rooms.reloader.rejected else "current")
+        return Ready(
+            status="ok",
+            configuration="rejected" if rooms.reloader.rejected else "current",
+            limits="degraded" if rooms.state_is_lost() else "exact",
+        )
 
     @pages.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:

@@ -52,10 +52,11 @@ def run(
     from app.cli.first_start import UnsafeToListen
     from app.cli.run import run as serve
     from app.config.loader import load
+    from app.state.opening import ClientMissing
     from app.store.database import StoreUnavailable
 
     report_warnings(loaded)
-    with failing_on(UnsafeToListen, CannotListen, StoreUnavailable):
+    with failing_on(UnsafeToListen, CannotListen, ClientMissing, StoreUnavailable):
         serve(loaded, lambda: load(config or [], os.environ, overrides))
 
 

@@ -10,6 +10,7 @@ from app.config import chains, credentials, membership, trust, urls
 from app.config.models import Config
 from app.config.problems import Mark, Path, Problem
 from app.config.shape import secrets_in
+from app.config.state import MEMORY, kind_of
 from app.config.tree import Node, child, keys_of, nearest, place
 
 
@@ -26,6 +27,7 @@ def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Prob
         ),
         *trust.findings(config.auth.jwt),
         *_webhook(config),
+        *_workers(config),
         *_empty_keys(config, catalog),
     )
     for path, message, hint in findings:
@@ -50,6 +52,16 @@ def _webhook(config: Config) -> Iterator[credentials.Finding]:
         )
     ):
         yield ("notifications", "webhook"), *fault
+
+
+def _workers(config: Config) -> Iterator[credentials.Finding]:
+    """Refuse several workers that would each count for themselves."""
+    workers = getattr(config.server, "workers", 1)
+    if workers > 1 and kind_of(config.state) == MEMORY:
+        message = (
+            f"{workers} workers would each have limits and budgets of their own, so all would be exceeded"
+        )
+        yield ("server", "workers"), message, "set `state` to redis://host:6379/0, or keep one worker"
 
 
 def _empty_keys(config: Config, catalog: Collection[str]) -> Iterator[credentials.Finding]:
@@ -91,7 +103,7 @@ def literal_secrets(config: Config, tree: Node) -> Iterator[Mark]:
     """Give the places of secrets that stand in a file as they are."""
     for path, secret in secrets_in(config):
         node = nearest(tree, path)
-        if secret and node.literal:
+        if secret and node.literal and (path != ("state",) or "@" in secret.reveal()):
             yield node.mark
     storage = nearest(tree, ("storage",))
     if config.storage.has_password and storage.literal:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
@@ -35,6 +35,7 @@ from app.config.scalars import (
     refuse,
 )
 from app.config.section import EMPTY, Section
+from app.config.state import IN_MEMORY, OnStateLoss, StateUrl
 from app.config.storage import Storage
 from providers.types import Secret
 
@@ -211,7 +212,7 @@ class Logging(Section):
 class Config(Section):
     """Settings of Switchgear. Every key is optional; top-level keys that begin with `x-` are ignored."""
 
-    later = frozenset({"admin", "on_state_loss", "state"})
+    later = frozenset({"admin"})
 
     version: Annotated[Count, BeforeValidator(_version)] = 1
     """Version of this format: 1."""
@@ -239,6 +240,10 @@ class Config(Section):
         EMPTY
     )
     """Limits that several upstream models share."""
+    on_state_loss: OnStateLoss = "local_share"
+    """While the Redis in `state` is lost: `local_share` of each limit, limit ÷ processes; `open`; or `closed`."""
+    state: StateUrl = Field(default_factory=lambda: IN_MEMORY)
+    """Where limits and budgets are kept: memory://, or redis://user:password@host:6379/0 for several processes."""
     storage: Storage = Storage(Secret("sqlite:///data/switchgear.db"))
     """Where keys and usage are kept: sqlite:///path or postgresql://user:password@host/database, or a file that holds it."""
     ledger: Ledger = Ledger()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -36,6 +36,8 @@ from app.store.keys import KeyStore
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from app.usage.budget_book import BudgetBook
+from app.usage.budgets import Budget
+from app.usage.local_budgets import LocalBudgets
 
 ROLES: dict[str, dict[str, Any]] = {
     "nobody": {},
@@ -87,7 +89,7 @@ class Office:
         self.log = structlog.get_logger()
         self.store = KeyStore(database)
         self.audit = AuditStore(database)
-        self.book = BudgetBook()
+        self.budgets = LocalBudgets(BudgetBook(), _nothing_spent)
         self.ring = KeyRing(configured_keys(self.config), time.time)
         directory, freshness = Directory(self.config), Freshness(10.0, time.monotonic)
         self.stored = StoredKeys(self.store, self.ring, directory, freshness, self.log)
@@ -102,6 +104,7 @@ class Office:
                 metrics=Metrics("test"),
                 readiness=Readiness(),
                 reloader=reloads,
+                state_is_lost=lambda: False,
                 admin=self.rooms(reloads, database),
                 clock=self.clock,
                 version="test",
@@ -117,7 +120,7 @@ class Office:
             credentials=Credentials((), lambda: 0.5),
             reloads=reloads,
             keys=KeyRooms(self.store, self.stored, self.clock, self.log),
-            accounts=AccountRooms(CallStore(database), self.book, self.ring, self.audit, self.clock),
+            accounts=AccountRooms(CallStore(database), self.budgets, self.ring, self.audit, self.clock),
             clock=self.clock,
             log=self.log,
         )
@@ -139,3 +142,7 @@ async def open_office(database: Database) -> AsyncIterator[Office]:
     office = Office(database)
     async with office.client:
         yield office
+
+
+async def _nothing_spent(_book: BudgetBook, _budgets: Sequence[Budget]) -> None:
+    """Leave a book as it is."""

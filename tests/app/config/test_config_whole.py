@@ -17,10 +17,8 @@ ENVIRON = {name: f"sk-{name}-0123456789" for name in ("CI_KEY", "ACME_1", "ACME_
 REFUSED = [
     "admin",
     "logging.content",
-    "on_state_loss",
     "server.cors",
     "server.workers",
-    "state",
 ]
 
 
