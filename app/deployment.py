@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.api.addresses import is_loopback
@@ -29,7 +29,7 @@ from app.store.spending import SpendStore
 class Deployment:
     """The configuration at work, and how another takes its place."""
 
-    host: str
+    hosts: Sequence[str]
     """Where the gateway listens, which no configuration changes while it runs."""
     lasting: Lasting
     current: Current
@@ -44,8 +44,9 @@ class Deployment:
     async def apply(self, loaded: Loaded) -> None:
         """Put a configuration to work. Raises `UnsafeConfiguration`, `StoreUnavailable`, having changed nothing."""
         config, configured = loaded.config, configured_keys(loaded.config)
-        if not (configured or config.auth.jwt or self.keys.has_stored() or is_loopback(self.host)):
-            raise UnsafeConfiguration(f"It has no key, and anyone who reaches {self.host} could call.")
+        exposed = [host for host in self.hosts if not is_loopback(host)]
+        if exposed and not (configured or config.auth.jwt or self.keys.has_stored()):
+            raise UnsafeConfiguration(f"It has no key, and anyone who reaches {exposed[0]} could call.")
         directory, before = Directory(config), self.current.snapshot.config
         callers = [*(principal for _, principal in configured), *self.stored.under(directory)]
         seeding = Seeding(

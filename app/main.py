@@ -60,7 +60,7 @@ from app.store.audit import AuditStore
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore
-from app.store.retention import OldRows
+from app.store.retention import OldChanges, OldRows
 from app.store.spending import SpendStore
 from app.telemetry.callers import AgeCollector
 from app.telemetry.clock import Clock
@@ -71,7 +71,7 @@ from app.telemetry.record import CallRecord
 from app.telemetry.refusals import Refusals
 from app.telemetry.shortcuts import Shortcuts
 from app.usage.ledger import Ledger
-from app.usage.ledger_retention import let_go_of_old_rows
+from app.usage.ledger_retention import Kept, let_go_of_old_rows
 from app.usage.price_data import PriceData
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
@@ -215,11 +215,14 @@ async def create_app(
             await keeping.budgets.learn(BudgetRules(current.snapshot.config).known(holders))
 
         stored.greeters.append(greet)
-        old = OldRows(database)
-        _run_beside(let_go_of_old_rows(old, _days(current), clock.wall, log), "retention", closing)
+        old = (
+            Kept(OldRows(database), lambda: current.snapshot.config.ledger.retention),
+            Kept(OldChanges(database), lambda: current.snapshot.config.audit.retention),
+        )
+        _run_beside(let_go_of_old_rows(old, clock.wall, log), "retention", closing)
 
         deployment = Deployment(
-            host=config.server.host,
+            hosts=config.hosts,
             lasting=lasting,
             current=current,
             keys=keys,
@@ -246,7 +249,6 @@ async def create_app(
             reloader=reloader,
             state_is_lost=keeping.is_lost,
             admin=AdminRooms(
-                current=current,
                 breakers=breakers,
                 credentials=credentials,
                 reloads=reloader,
@@ -289,16 +291,6 @@ def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
         interrupted=lambda: writer.interrupted,
         store_up=lambda: not writer.store_is_down,
     )
-
-
-def _days(current: Current) -> Callable[[], float | None]:
-    """Give how many days calls are kept, as it is configured now."""
-
-    def days() -> float | None:
-        seconds = current.snapshot.config.ledger.retention
-        return seconds and seconds / 86_400
-
-    return days
 
 
 def _configure_log(out: Output, config: Config) -> None:

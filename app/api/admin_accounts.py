@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from app.api.admin_pages import LONGEST_ID, Limit, Word, page_after
 from app.api.admin_route import admitted, needs
+from app.api.budgets_shown import BudgetStanding, standing_shown
 from app.auth.keyring import KeyRing
 from app.auth.roles import Permission
 from app.config.scalars import Moment
@@ -19,10 +20,8 @@ from app.gateway.rules import BudgetRules
 from app.store.audit import AuditStore
 from app.store.call_sums import TAG, CallFilter, CallSum
 from app.store.calls import CallStore
-from app.store.money import dollars
 from app.telemetry.clock import Clock
 from app.usage.budgeting import Budgets
-from app.usage.budgets import Budget, Standing
 
 DAY = 86_400.0
 LONGEST = 366 * DAY
@@ -61,22 +60,6 @@ class UsageList(BaseModel):
     since: float
     until: float
     data: list[UsageShown]
-
-
-class BudgetStanding(BaseModel):
-    """How a budget stands in its running period, as this instance knows. Amounts in dollars."""
-
-    subject: str
-    """Whose: `key:NAME`, `user:NAME`, `team:NAME`, `plan:PLAN/NAME`, …"""
-    per: str
-    mode: str
-    amount: str
-    spent: str
-    reserved: str
-    """Held for calls that are running."""
-    left: str
-    starts: int
-    ends: int | None
 
 
 class BudgetPage(BaseModel):
@@ -149,7 +132,7 @@ def add_accounts(router: APIRouter, rooms: AccountRooms) -> None:
         page, more = page_after(wanted, after, limit)
         now = rooms.clock.wall()
         return BudgetPage(
-            data=[_shown(each, await rooms.budgets.standing(each, now)) for each in page], next=more
+            data=[standing_shown(each, await rooms.budgets.standing(each, now)) for each in page], next=more
         )
 
     @router.get("/audit", openapi_extra=needs(Permission.READ))
@@ -208,18 +191,4 @@ def _usage(line: CallSum) -> UsageShown:
         unpriced_calls=line.unpriced,
         latency_ms=line.latency and line.latency._asdict(),
         ttft_ms=line.ttft and line.ttft._asdict(),
-    )
-
-
-def _shown(budget: Budget, standing: Standing) -> BudgetStanding:
-    return BudgetStanding(
-        subject=budget.subject,
-        per=budget.period.kind,
-        mode=budget.mode,
-        amount=dollars(budget.amount),
-        spent=dollars(standing.spent),
-        reserved=dollars(standing.reserved),
-        left=dollars(standing.left),
-        starts=standing.starts,
-        ends=standing.ends,
     )

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from app.api.addresses import is_loopback
 from app.api.admin import AdminRooms, Reloads, add_admin
-from app.api.calls import PATHS
+from app.api.admin_reception import Reception
+from app.api.description import REFUSALS, add_description
 from app.api.page_errors import add_errors
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
@@ -23,7 +24,7 @@ from app.errors import (
 )
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
-from providers.types import Json, Operation, Secret
+from providers.types import Secret
 
 
 class ModelCard(BaseModel):
@@ -73,20 +74,20 @@ class PageRooms:
 
 def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
-    pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
+    pages = FastAPI(
+        title="Switchgear",
+        version=rooms.version,
+        openapi_url=None,
+        docs_url=None,
+        redirect_slashes=False,
+        responses=REFUSALS,
+    )
+    reception = Reception(rooms.current, rooms.admin.accounts.ring)
     _add_models(pages, rooms)
-    add_admin(pages, rooms.admin)
+    add_admin(pages, rooms.admin, reception)
+    add_description(pages, reception)
     _add_health(pages, rooms)
     add_errors(pages)
-    describe = pages.openapi
-
-    def openapi() -> dict[str, Json]:
-        schema = describe()
-        for operation, path in PATHS.items():
-            schema["paths"].setdefault(f"/v1{path}", {"post": _call_description(operation)})
-        return schema
-
-    pages.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return pages
 
 
@@ -149,14 +150,3 @@ def _check_token(request: Request, token: Secret | None) -> None:
     given = request.headers.get("authorization", "").encode()
     if not hmac.compare_digest(given, b"Bearer " + token.reveal().encode()):
         raise Unauthorized("Send the token that `metrics.token` sets, as `Authorization: Bearer <token>`.")
-
-
-def _call_description(operation: Operation) -> dict[str, Json]:
-    return {
-        "tags": ["calls"],
-        "summary": f"OpenAI's {operation} endpoint; fields travel to the provider as they are.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-        "responses": {
-            "200": {"description": "OpenAI's response, or its server-sent events when `stream` is true."}
-        },
-    }

@@ -10,6 +10,7 @@ import typer
 
 from app.cli.groups import providers
 from app.cli.key_group import keys
+from app.cli.level_groups import budgets, levels
 from app.cli.options import AsJson, ConfigFiles, fail, failing_on, load_or_fail
 
 program = typer.Typer(
@@ -19,8 +20,8 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-program.add_typer(keys)
-program.add_typer(providers)
+for group in (keys, *levels, budgets, providers):
+    program.add_typer(group)
 
 
 @program.callback(invoke_without_command=True)

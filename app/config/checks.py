@@ -26,6 +26,7 @@ def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Prob
             config, {each: keys_of(child(tree, each)) for each in membership.SECTIONS.values()}
         ),
         *trust.findings(config.auth.jwt),
+        *_ports(config),
         *_webhook(config),
         *_workers(config),
         *_empty_keys(config, catalog),
@@ -42,6 +43,14 @@ def _in_the_form_written(findings: Iterator[chains.Finding], tree: Node) -> Iter
             is_short = isinstance(following, int) and not keys_of(nearest(tree, written))
             written = written if is_short else (*written, part)
         yield written, message, hint
+
+
+def _ports(config: Config) -> Iterator[credentials.Finding]:
+    port = config.admin.port
+    # On two addresses too: it is the port by which a request is told to be the admin API's.
+    if port and port == config.server.port:
+        hint = "give it another one, or leave it out to have the admin API on `server.port`"
+        yield ("admin", "port"), "is the same as `server.port`", hint
 
 
 def _webhook(config: Config) -> Iterator[credentials.Finding]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.config.accounting import Ledger, Notifications
+from app.config.administration import Admin, Audit
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
 from app.config.issuers import Issuer
@@ -212,12 +213,12 @@ class Logging(Section):
 class Config(Section):
     """Settings of Switchgear. Every key is optional; top-level keys that begin with `x-` are ignored."""
 
-    later = frozenset({"admin"})
-
     version: Annotated[Count, BeforeValidator(_version)] = 1
     """Version of this format: 1."""
     server: Server = Server()
     """Where and how the gateway listens."""
+    admin: Admin = Admin()
+    """Where the admin API answers, and how often it may be asked."""
     metrics: Metrics = Metrics()
     """Who may read `/metrics`."""
     auth: Auth = Auth()
@@ -248,10 +249,17 @@ class Config(Section):
     """Where keys and usage are kept: sqlite:///path or postgresql://user:password@host/database, or a file that holds it."""
     ledger: Ledger = Ledger()
     """How calls are accounted."""
+    audit: Audit = Audit()
+    """What is kept of who changed what."""
     notifications: Notifications = Notifications()
     """Who is told when a share of a budget is spent."""
     logging: Logging = Logging()
     """What is logged, and how."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses that are listened on."""
+        return (self.server.host,) if self.admin.port is None else (self.server.host, self.admin.host)
 
     @property
     def spool_folder(self) -> Path:

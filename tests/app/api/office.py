@@ -59,6 +59,7 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 """What each caller's key says. `stranger` has roles that only a token can name."""
 CONFIG: dict[str, Any] = {
+    "admin": {"rate_limit": "1000000/minute"},
     "plans": {"small": {"limits": {"tpm": "1000"}}, "large": {"limits": {"tpm": "9000"}}},
     "organisations": {"acme": {}},
     "teams": {"red": {"organisation": "acme", "models": ["openai/*", "fast"]}, "blue": {}},
@@ -80,11 +81,11 @@ class Reloads:
 
 
 class Office:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, **config: Any) -> None:
         keys = [{"name": name, "key": key_of(name), **more} for name, more in ROLES.items()]
         keys = [key if key["name"] != "stranger" else {**key, "roles": []} for key in keys]
         auth = {"master_key": key_of("master"), "keys": keys, "max_failures": "1000000"}
-        self.config = Config.model_validate({**CONFIG, "auth": auth})
+        self.config = Config.model_validate({**CONFIG, "auth": auth, **config})
         self.clock = Clock(time.time, time.monotonic)
         self.log = structlog.get_logger()
         self.store = KeyStore(database)
@@ -93,8 +94,14 @@ class Office:
         self.ring = KeyRing(configured_keys(self.config), time.time)
         directory, freshness = Directory(self.config), Freshness(10.0, time.monotonic)
         self.stored = StoredKeys(self.store, self.ring, directory, freshness, self.log)
+        self.failures = Failures(self.config.auth.max_failures)
         tokens = Tokens((), {}, directory, time.time)
-        callers = Callers(Authenticator(self.ring, tokens), Failures(), (), time.monotonic)
+        callers = Callers(
+            Authenticator(self.ring, tokens),
+            self.failures,
+            self.config.server.trusted_proxies,
+            time.monotonic,
+        )
         snapshot = Snapshot(self.config, None, None, callers, Cancel())
         self.current = Current(snapshot)
         reloads: Any = Reloads()
@@ -115,7 +122,6 @@ class Office:
 
     def rooms(self, reloads: Any, database: Database) -> AdminRooms:
         return AdminRooms(
-            current=self.current,
             breakers=Breakers({}, lambda: 0.5),
             credentials=Credentials((), lambda: 0.5),
             reloads=reloads,
@@ -138,8 +144,9 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(database: Database) -> AsyncIterator[Office]:
-    office = Office(database)
+async def open_office(database: Database, **config: Any) -> AsyncIterator[Office]:
+    """Open it with a configuration laid over the usual one."""
+    office = Office(database, **config)
     async with office.client:
         yield office
 
