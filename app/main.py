@@ -76,6 +76,7 @@ from app.usage.price_data import PriceData
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
 from app.version import VERSION
+from app.workers.fellows import Fellows
 
 CATCH_UP = 30.0
 """Seconds that shipping what dead runs have left may take before budgets are read."""
@@ -107,9 +108,9 @@ class Running:
 
 @asynccontextmanager
 async def create_app(
-    loaded: Loaded, read: Callable[[], Loaded], log: FilteringBoundLogger, out: Output
+    loaded: Loaded, read: Callable[[], Loaded], log: FilteringBoundLogger, out: Output, fellows: Fellows
 ) -> AsyncIterator[Running]:
-    """Build the gateway for a configuration; `read` reads it anew. Leaving the context closes it, records first written.
+    """Build the gateway for a configuration; `read` reads it anew, `fellows` are the other workers. Leaving the context closes it, records first written.
 
     Raises `StoreUnavailable` where the database cannot be used.
     """
@@ -247,15 +248,17 @@ async def create_app(
             metrics=metrics,
             readiness=readiness,
             reloader=reloader,
+            fellows=fellows,
             state_is_lost=keeping.is_lost,
             admin=AdminRooms(
                 breakers=breakers,
                 credentials=credentials,
                 reloads=reloader,
-                keys=KeyRooms(key_store, stored, clock, log),
+                keys=KeyRooms(key_store, stored, fellows, clock, log),
                 accounts=AccountRooms(
                     CallStore(database), keeping.budgets, keys, AuditStore(database), clock
                 ),
+                fellows=fellows,
                 clock=clock,
                 log=log,
             ),
@@ -277,6 +280,8 @@ async def create_app(
         porter = Porter(endpoints, current, lobby, random.random, new_id, refusals)
 
         hall = FrontHall(endpoints, build_pages(pages), new_id, log)
+        await fellows.open()
+        closing.push_async_callback(fellows.close)
         yield Running(
             hall, refused, porter, readiness, current, keys, stored, key_store, reloader, deployment
         )

@@ -23,7 +23,7 @@ from app.errors import InvalidConfiguration
 from app.store.database import StoreUnavailable
 
 AT_START = (
-    *("server.host", "server.port", "server.write_stall", "server.overload.max_memory"),
+    *("server.host", "server.port", "server.workers", "server.write_stall", "server.overload.max_memory"),
     *("admin.host", "admin.port", "state", "storage", "ledger.spool"),
 )
 """Settings that are read once: a listening socket, a watch on the memory and what is counted are not swapped."""

@@ -2,7 +2,8 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from fastapi import APIRouter, FastAPI, Request
@@ -14,67 +15,15 @@ from app.api.admin_keys import KeyRooms, add_keys
 from app.api.admin_levels import add_levels
 from app.api.admin_reception import Reception
 from app.api.admin_route import admin_route, admitted, needs
+from app.api.provider_states import ProviderStates, breaker_state, combined, credential_state
 from app.auth.roles import Permission
-from app.errors import NotFound
-from app.gateway.breakers import Breakers, Standing
-from app.gateway.credential import CredentialStanding
+from app.errors import InvalidConfiguration, NotFound
+from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
 from app.store.audit import Change
 from app.store.database import StoreUnavailable
 from app.telemetry.clock import Clock
-
-
-class BreakerState(BaseModel):
-    """How the breaker of a provider, or of one of its models, stands."""
-
-    provider: str
-    model: str | None
-    """Null: the provider as a whole."""
-    state: str
-    """`closed`, `open` or `half_open`."""
-    consecutive_failures: int
-    failure_ratio: float | None
-    """Of recent calls; null where there were none."""
-    probe_in: float | None
-    """Seconds until the next probe may pass; null unless it is open."""
-    openings: int
-
-
-class CredentialModelState(BaseModel):
-    """How a credential stands with one model."""
-
-    model: str
-    state: str
-    reason: str | None
-    usable_in: float
-    remaining_requests: int | None
-    """As the provider says, less what was sent since; null: not known."""
-    remaining_tokens: int | None
-
-
-class CredentialState(BaseModel):
-    """How one of a provider's credentials stands."""
-
-    provider: str
-    credential: int
-    """Its place under `keys`, from 0."""
-    state: str
-    """`ready`, `parked` or `quarantined`: of the whole, or of the model that is worst off."""
-    reason: str | None
-    """`rate_limited`, `quota_exhausted` or `rejected`; null while it is ready."""
-    usable_in: float
-    """Seconds until it may be used for everything."""
-    in_flight: int
-    models: list[CredentialModelState]
-    """Those of which something is known."""
-
-
-class ProviderStates(BaseModel):
-    """All breakers there are, providers first, then the models that were asked of them lately; and all credentials."""
-
-    object: str = "list"
-    data: list[BreakerState]
-    credentials: list[CredentialState]
+from app.workers.fellows import Fellows
 
 
 class Reloaded(BaseModel):
@@ -84,6 +33,8 @@ class Reloaded(BaseModel):
     """Settings that differ, by their dotted paths."""
     restart_needed: list[str]
     """Settings that hold from the next start on."""
+    workers: int
+    """How many workers have taken it."""
 
 
 class ReloadResult(Protocol):
@@ -122,6 +73,7 @@ class AdminRooms:
     reloads: Reloads
     keys: KeyRooms
     accounts: AccountRooms
+    fellows: Fellows
     clock: Clock
     log: FilteringBoundLogger
 
@@ -145,68 +97,76 @@ def add_admin(pages: FastAPI, rooms: AdminRooms, reception: Reception) -> None:
     """Add the routes under `/admin/v1`. Raises `Undeclared` where one does not say who may take it."""
     router = APIRouter(prefix="/admin/v1", tags=["admin"], route_class=admin_route(reception))
     _add_providers(router, rooms)
+    _add_reload(router, rooms)
     add_keys(router, rooms.keys)
     add_levels(router)
     add_accounts(router, rooms.accounts)
     pages.include_router(router)
 
 
+def _own_states(rooms: AdminRooms, provider: str | None) -> ProviderStates:
+    now = rooms.clock.monotonic()
+    breakers, credentials = rooms.breakers.standings(now), rooms.credentials.standings(now)
+    return ProviderStates(
+        data=[breaker_state(each) for each in breakers if provider in (None, each.provider)],
+        credentials=[credential_state(each) for each in credentials if provider in (None, each.provider)],
+    )
+
+
 def _add_providers(router: APIRouter, rooms: AdminRooms) -> None:
-    def states(provider: str | None = None) -> ProviderStates:
-        now = rooms.clock.monotonic()
-        return ProviderStates(
-            data=[
-                _state(each) for each in rooms.breakers.standings(now) if provider in (None, each.provider)
-            ],
-            credentials=[
-                _credential(each)
-                for each in rooms.credentials.standings(now)
-                if provider in (None, each.provider)
-            ],
-        )
+    async def states(question: str, provider: str | None = None) -> ProviderStates:
+        answers = await rooms.fellows.ask(question, provider or "")
+        others = [ProviderStates.model_validate_json(each) for each in answers]
+        return combined([_own_states(rooms, provider), *others])
+
+    def reset(name: str) -> None:
+        rooms.breakers.reset(name)
+        rooms.credentials.reset(name)
+
+    async def answer_states(name: str) -> bytes:
+        return _own_states(rooms, name or None).model_dump_json().encode()
+
+    async def answer_reset(name: str) -> bytes:
+        # One that was told of the provider a moment later than we were has nothing to reset.
+        with suppress(KeyError):
+            reset(name)
+        return await answer_states(name)
+
+    rooms.fellows.answer("providers", answer_states)
+    rooms.fellows.answer("reset", answer_reset)
 
     @router.get("/providers", openapi_extra=needs(Permission.READ))
     async def list_providers() -> ProviderStates:
-        return states()
+        return await states("providers")
 
     @router.post("/providers/{name}/reset", openapi_extra=needs(Permission.OPERATE))
     async def reset_provider(request: Request, name: str) -> ProviderStates:
         try:
-            rooms.breakers.reset(name)
+            reset(name)
         except KeyError:
             raise NotFound(f"There is no provider `{name}` here.") from None
-        rooms.credentials.reset(name)
         await rooms.tell(request, Change("provider.reset", f"provider:{name}"))
-        return states(name)
+        return await states("reset", name)
+
+
+def _add_reload(router: APIRouter, rooms: AdminRooms) -> None:
+    async def answer(_: str) -> bytes:
+        # What is wrong with it, this worker's log and readiness tell.
+        with suppress(InvalidConfiguration):
+            await rooms.reloads.reload("admin")
+            return b"taken"
+        return b""
+
+    rooms.fellows.answer("reload", answer)
 
     @router.post("/reload", openapi_extra=needs(Permission.OPERATE))
     async def reload(request: Request) -> Reloaded:
         result = await rooms.reloads.reload("admin")
-        done = Reloaded(changes=list(result.changes), restart_needed=list(result.restart_needed))
+        others = await rooms.fellows.ask("reload")
+        done = Reloaded(
+            changes=list(result.changes),
+            restart_needed=list(result.restart_needed),
+            workers=1 + len(others),
+        )
         await rooms.tell(request, Change("reload", "configuration", after=done.model_dump()))
         return done
-
-
-def _credential(standing: CredentialStanding) -> CredentialState:
-    return CredentialState(
-        provider=standing.provider,
-        credential=standing.position,
-        state=standing.state,
-        reason=standing.reason,
-        usable_in=standing.usable_in,
-        in_flight=standing.in_flight,
-        models=[CredentialModelState(**asdict(each)) for each in standing.models],
-    )
-
-
-def _state(standing: Standing) -> BreakerState:
-    snapshot = standing.snapshot
-    return BreakerState(
-        provider=standing.provider,
-        model=standing.model,
-        state=snapshot.state,
-        consecutive_failures=snapshot.consecutive,
-        failure_ratio=snapshot.ratio,
-        probe_in=snapshot.probe_in,
-        openings=snapshot.openings,
-    )

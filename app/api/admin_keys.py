@@ -21,6 +21,7 @@ from app.config.section import Section
 from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
 from app.telemetry.clock import Clock
+from app.workers.fellows import Fellows
 
 GRACE = 3600.0
 """Seconds for which a rotated key's old one is valid, unless the request says."""
@@ -92,12 +93,19 @@ class KeyRooms:
 
     store: KeyStore
     stored: StoredKeys
+    fellows: Fellows
     clock: Clock
     log: FilteringBoundLogger
 
 
 def add_keys(router: APIRouter, rooms: KeyRooms) -> None:
     """Add the routes."""
+
+    async def answer(_: str) -> bytes:
+        await _refresh(rooms)
+        return b"taken"
+
+    rooms.fellows.answer("keys", answer)
     _add_reading(router, rooms)
     _add_changing(router, rooms)
 
@@ -157,7 +165,12 @@ def _desk(rooms: KeyRooms, request: Request) -> KeyDesk:
 
 
 async def _take(rooms: KeyRooms) -> None:
-    """Have the change hold here at once; elsewhere, and if this fails, within a second."""
+    """Have the change hold on this machine at once; on others, and where this fails, within a second."""
+    await _refresh(rooms)
+    await rooms.fellows.ask("keys")
+
+
+async def _refresh(rooms: KeyRooms) -> None:
     try:
         await rooms.stored.refresh()
     except StoreUnavailable as error:

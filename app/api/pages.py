@@ -24,6 +24,8 @@ from app.errors import (
 )
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
+from app.workers.exposition import merged
+from app.workers.fellows import Fellows
 from providers.types import Secret
 
 
@@ -67,6 +69,7 @@ class PageRooms:
     readiness: Readiness
     reloader: Reloads
     admin: AdminRooms
+    fellows: Fellows
     state_is_lost: Callable[[], bool]
     clock: Clock
     version: str
@@ -87,6 +90,7 @@ def build_pages(rooms: PageRooms) -> FastAPI:
     add_admin(pages, rooms.admin, reception)
     add_description(pages, reception)
     _add_health(pages, rooms)
+    _add_metrics(pages, rooms)
     add_errors(pages)
     return pages
 
@@ -136,10 +140,27 @@ def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
             limits="degraded" if rooms.state_is_lost() else "exact",
         )
 
+
+def _add_metrics(pages: FastAPI, rooms: PageRooms) -> None:
+    fellows = rooms.fellows
+
+    async def answer(_: str) -> bytes:
+        return b"%d\n%b" % (fellows.number, rooms.metrics.scrape())
+
+    async def of_all() -> bytes:
+        """Give the metrics of all workers, each under its number; those of a single one as they are."""
+        own = rooms.metrics.scrape()
+        if not fellows.several:
+            return own
+        others = [answer.split(b"\n", 1) for answer in await fellows.ask("metrics")]
+        return merged([(fellows.number, own), *((int(number), text) for number, text in others)])
+
+    fellows.answer("metrics", answer)
+
     @pages.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:
         _check_token(request, rooms.current.snapshot.config.metrics.token)
-        return Response(rooms.metrics.scrape(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(await of_all(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _check_token(request: Request, token: Secret | None) -> None:

@@ -29,6 +29,7 @@ from app.supervisor.lifeline import NoLifeline, take_lifeline
 from app.telemetry.logging import configure
 from app.telemetry.output import Output
 from app.version import VERSION
+from app.workers.fellows import Fellows
 
 GARBAGE = 20_000
 """Objects made and not freed after which a collection is due; Python's 700 are a few calls' worth."""
@@ -67,7 +68,9 @@ class Setting:
 async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) -> None:
     loaded, lifeline = setting.loaded, setting.lifeline
     config = loaded.config
-    async with create_app(loaded, setting.read, log, out) as running:
+    workers = config.server.workers
+    fellows = Fellows(lifeline.folder, lifeline.number, log, several=workers > 1)
+    async with create_app(loaded, setting.read, log, out, fellows) as running:
         key = await ensure_key(loaded, running)
         listeners = listen(wanted_by(config), lifeline.inherited)
         host, port, *_ = listeners[0].getsockname()
@@ -94,7 +97,7 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
         _reload_on_hangup(running.reloader)
         _stop_when_told(server, running.current, lifeline)
         _collect_less()
-        await server.serve_on(listeners, lambda: lifeline.ready(listeners))
+        await server.serve_on(listeners, lambda: lifeline.ready(listeners, workers))
 
 
 def _behind_doors(app: App, listeners: Sequence[socket.socket]) -> App:

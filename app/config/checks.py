@@ -65,7 +65,7 @@ def _webhook(config: Config) -> Iterator[credentials.Finding]:
 
 def _workers(config: Config) -> Iterator[credentials.Finding]:
     """Refuse several workers that would each count for themselves."""
-    workers = getattr(config.server, "workers", 1)
+    workers = config.server.workers
     if workers > 1 and kind_of(config.state) == MEMORY:
         message = (
             f"{workers} workers would each have limits and budgets of their own, so all would be exceeded"

@@ -41,12 +41,21 @@ from app.config.storage import Storage
 from providers.types import Secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MOST_WORKERS = 256
+"""More than any machine has use for; each is a process."""
+
+
+def _few(workers: int) -> int:
+    return workers if workers <= MOST_WORKERS else refuse(f"{workers} are too many", "one a core is right")
+
+
+Workers = Annotated[Count, AfterValidator(_few)]
 
 
 class Server(Section):
     """Where and how the gateway listens."""
 
-    later = frozenset({"workers", "cors"})
+    later = frozenset({"cors"})
 
     host: Text = "127.0.0.1"
     """Address to listen on."""
@@ -54,8 +63,10 @@ class Server(Section):
     """Port to listen on; 0 takes any free one."""
     max_body: Size = 32 << 20
     """Largest request body that is accepted, in bytes or as `32MiB`."""
+    workers: Workers = 1
+    """Processes that serve, one a core; more than one share their limits and budgets through the Redis of `state`."""
     max_inflight: Count = 10_000
-    """Calls that may be under way at once; more are refused at once with 503 and `Retry-After`."""
+    """Calls that may be under way at once in each worker; more are refused at once with 503 and `Retry-After`."""
     overload: Overload = Overload()
     """Who is refused first when there is more to do than can be done."""
     drain: Duration = 60.0

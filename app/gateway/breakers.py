@@ -36,6 +36,10 @@ class Standing(NamedTuple):
     snapshot: Snapshot
 
 
+PASSED_OVER = 3
+"""Times that hints of a provider which was reset are not heard: until all who were reset with it have taken theirs back."""
+
+
 class Breakers:
     """A breaker for each provider, and for each of the models that were asked of it lately."""
 
@@ -45,6 +49,8 @@ class Breakers:
         self._providers: dict[str, Breaker] = {}
         self._models: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
         self._hints: Mapping[tuple[str, str | None], float] = {}
+        self._deaf: dict[str, int] = {}
+        """Providers that were reset, and how often hints of them are still passed over: they are of before."""
         self.configure(settings)
 
     def configure(self, settings: Mapping[str, BreakerSettings]) -> None:
@@ -76,7 +82,8 @@ class Breakers:
 
     def take_hints(self, hints: Mapping[tuple[str, str | None], float]) -> None:
         """Leave alone what other processes have opened, each until its time. What is not there any more is free."""
-        self._hints = hints
+        self._hints = {name: until for name, until in hints.items() if name[0] not in self._deaf}
+        self._deaf = {provider: left - 1 for provider, left in self._deaf.items() if left > 1}
 
     def openings(self, now: float) -> list[tuple[tuple[str, str | None], float]]:
         """Give what this process has opened itself, with the seconds until it probes."""
@@ -99,6 +106,8 @@ class Breakers:
         for name, model in self._models:
             if name == provider:
                 self._models[name, model].reset()
+        self._hints = {name: until for name, until in self._hints.items() if name[0] != provider}
+        self._deaf[provider] = PASSED_OVER
 
     def _hinted(self, provider: str, model: str, now: float) -> float:
         """Give the seconds for which others leave it alone. What is not closed here has a mind of its own."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import Protocol
 
 VARIABLE = "SWITCHGEAR_SUPERVISOR"
 """Tells a process the descriptors that it was started with: of its lifeline, and of the sockets if there are any."""
-READY = b"R"
+WORKER = "SWITCHGEAR_WORKER"
+"""Tells a process its number, which no other one has had, and the folder where it finds the others: `3,/tmp/x`."""
+READY = struct.Struct(">cH")
+"""What a process says once it serves: `R`, and how many processes there are to be."""
 MOST_LISTENERS = 2
 """Sockets that are handed over at most: the one for all, and the admin API's."""
 
@@ -28,8 +32,10 @@ class NoLifeline:
     """Nobody watches over this process."""
 
     inherited: Sequence[socket.socket] = ()
+    number = 1
+    folder = ""
 
-    def ready(self, listeners: Sequence[socket.socket]) -> None:
+    def ready(self, listeners: Sequence[socket.socket], workers: int) -> None:
         """Tell nobody."""
 
     def on_end(self, loop: Readers, call: Callable[[], object]) -> None:
@@ -39,15 +45,22 @@ class NoLifeline:
 class Lifeline(NoLifeline):
     """A socket to the process that started this one."""
 
-    def __init__(self, control: socket.socket, inherited: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, control: socket.socket, inherited: Sequence[socket.socket], number: int, folder: str
+    ) -> None:
         self.inherited = inherited
         """The sockets to go on with."""
+        self.number = number
+        """Which process this is; no other one has had the number."""
+        self.folder = folder
+        """Where it finds the other ones."""
         self._control = control
 
-    def ready(self, listeners: Sequence[socket.socket]) -> None:
-        """Say that this process accepts connections, and hand over the sockets that it does so on."""
+    def ready(self, listeners: Sequence[socket.socket], workers: int) -> None:
+        """Say that this process accepts connections, hand over its sockets, and say how many processes there are to be."""
         with contextlib.suppress(OSError):  # it has ended: `on_end` hears of that
-            socket.send_fds(self._control, [READY], [each.fileno() for each in listeners])
+            message = READY.pack(b"R", workers)
+            socket.send_fds(self._control, [message], [each.fileno() for each in listeners])
 
     def on_end(self, loop: Readers, call: Callable[[], object]) -> None:
         """Call back once when the other process has ended, however that was."""
@@ -71,7 +84,8 @@ def take_lifeline(environment: MutableMapping[str, str]) -> NoLifeline:
     if given is None:
         return NoLifeline()
     control, *inherited = [_adopt(int(number)) for number in given.split(",")]
-    return Lifeline(control, inherited)
+    number, _, folder = environment.pop(WORKER, "1,").partition(",")
+    return Lifeline(control, inherited, int(number), folder)
 
 
 def _adopt(number: int) -> socket.socket:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType
 
-from app.supervisor.lifeline import MOST_LISTENERS, READY, VARIABLE
+from app.supervisor.lifeline import MOST_LISTENERS, READY, VARIABLE, WORKER
 from app.supervisor.succession import Action, End, LetGo, Say, Send, Start, Succession
 
 CANNOT_START = 71
@@ -36,6 +36,9 @@ class Parent:
         self._succession = Succession()
         self._selector = selectors.DefaultSelector()
         self._listeners: list[socket.socket] = []
+        self._started = 0
+        """How many processes have been started."""
+        self._folder = ""
         self._status: int | None = None
         self._asked: dict[int, Callable[[signal.Signals], Iterator[Action]]] = {
             signal.SIGTERM: self._stop,
@@ -48,6 +51,10 @@ class Parent:
 
     def run(self) -> int:
         """Run until the last process has ended."""
+        with _folder() as self._folder:
+            return self._run()
+
+    def _run(self) -> int:
         waking, woken = socket.socketpair()
         for end in (waking, woken):
             end.settimeout(0.0)
@@ -104,17 +111,18 @@ class Parent:
         for each in passed:
             each.set_inheritable(True)
         numbers = ",".join(str(each.fileno()) for each in passed)
+        self._started += 1
+        told = {VARIABLE: numbers, WORKER: f"{self._started},{self._folder}"}
         # In a group of its own: what is typed at a terminal reaches it through this process, once.
-        return os.posix_spawn(
-            self._command[0], self._command, {**self._environment, VARIABLE: numbers}, setpgroup=0
-        )
+        return os.posix_spawn(self._command[0], self._command, {**self._environment, **told}, setpgroup=0)
 
     def _hear(self, control: socket.socket, pid: int) -> None:
         """Take the sockets of a process that says it serves; they are the ones for those to come."""
-        message, descriptors, _, _ = socket.recv_fds(control, len(READY), MOST_LISTENERS)
-        if message == READY and descriptors:
+        message, descriptors, _, _ = socket.recv_fds(control, READY.size, MOST_LISTENERS)
+        if len(message) == READY.size and descriptors:
             self._keep([socket.socket(fileno=each) for each in descriptors])
-            self._do(self._succession.ready(pid, time.monotonic()))
+            _, workers = READY.unpack(message)
+            self._do(self._succession.ready(pid, time.monotonic(), workers))
         elif not message:
             self._selector.unregister(control)
             control.close()
@@ -143,6 +151,25 @@ class Parent:
         if self._on_terminal and not os.isatty(0):
             return self._succession.stop(signal.SIGTERM)  # the terminal it was started on is gone
         return self._succession.reload()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    """Make a folder where the processes find each other, for this user alone. Give an empty text where none can be made."""
+    # A folder that is there already is not taken: somebody else may have made it.
+    temporary = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 - see above
+    path = f"{temporary}/switchgear-{os.getpid()}-{os.urandom(4).hex()}"
+    try:
+        os.mkdir(path, 0o700)  # noqa: PTH102 - pathlib is as large as all of this
+    except OSError:
+        path = ""
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(path or "/nowhere"):  # noqa: PTH208 - see above
+                os.unlink(f"{path}/{name}")  # noqa: PTH108 - see above
+            os.rmdir(path)  # noqa: PTH106 - see above
 
 
 def _wake(_number: int, _frame: FrameType | None) -> None:

@@ -60,36 +60,38 @@ class Child:
 
 
 class Place:
-    """What is served by one process at a time. `workers` would be their number."""
+    """What is served by one process at a time: there are as many as workers."""
 
     def __init__(self) -> None:
         self.start_at: float | None = None
         """When to start a process, where none is."""
         self.ends_in_a_row = self.failed_starts = 0
-        self.again = False
-        """A restart was asked for while one was under way."""
 
 
 class Succession:
     """The table of processes. Every method gives what is to be done now."""
 
-    def __init__(self, places: int = 1) -> None:
-        self._places = [Place() for _ in range(places)]
+    def __init__(self) -> None:
+        self._places = [Place()]
         self._children: dict[int, Child] = {}
+        self._rolling: list[int] = []
+        """The places that a restart has still to come to. The process of the first one is starting."""
+        self._again = False
+        """A restart was asked for while one was under way."""
         self._has_served = self._stops = False
         self._status = 0
 
     def begin(self) -> Iterator[Action]:
-        """Start the first processes."""
-        return map(Start, range(len(self._places)))
+        """Start the first process: it opens what the others are given, and says how many are wanted."""
+        yield Start(0)
 
     def started(self, place: int, pid: int, now: float) -> None:
         """Take note of a process."""
         self._places[place].start_at = None
         self._children[pid] = Child(pid, place, now)
 
-    def ready(self, pid: int, now: float) -> Iterator[Action]:
-        """Take note that a process serves: the one before it leaves."""
+    def ready(self, pid: int, now: float, workers: int = 1) -> Iterator[Action]:
+        """Take note that a process serves: the one before it leaves. `workers`: how many it says there are to be."""
         child = self._children.get(pid)
         if child is None or child.serves:
             return
@@ -99,15 +101,14 @@ class Succession:
         place.failed_starts = 0
         for other in self._in(child.place):
             if other.serves and not other.leaves and other is not child:
-                other.leaves = True
                 place.ends_in_a_row = 0
                 yield Say(f"process {pid} has taken over from {other.pid}")
-                yield Send(other.pid, signal.SIGUSR2)
+                yield self._send_away(other)
         if child.must_reload:
             yield Send(pid, signal.SIGHUP)
-        if place.again:
-            place.again = False
-            yield Start(child.place)
+        if not self._stops:
+            yield from self._resize(workers)
+            yield from self._roll_on(child.place)
 
     def ended(self, pid: int, status: int, now: float) -> Iterator[Action]:
         """Take note of an end. A process that is not known was somebody else's orphan."""
@@ -146,15 +147,16 @@ class Succession:
             child.must_reload = not child.serves
 
     def restart(self) -> Iterator[Action]:
-        """Start a successor in each place."""
+        """Start a successor in each place, one after the other."""
         if self._stops:
             return
-        for number, place in enumerate(self._places):
-            if any(not child.serves for child in self._in(number)):
-                place.again = True
-                yield Say("a restart is under way; another one will follow it")
-            else:
-                yield Start(number)
+        if self._rolling or any(not (child.serves or child.leaves) for child in self._children.values()):
+            self._again = True
+            yield Say("a restart is under way; another one will follow it")
+            return
+        # One after the other: the others serve meanwhile, and the first may open what the next are given.
+        self._rolling = list(range(len(self._places)))
+        yield Start(0)
 
     def due(self, now: float) -> Iterator[Action]:
         """Do what has become due."""
@@ -186,22 +188,53 @@ class Succession:
     def _failed(self, child: Child, status: int, now: float) -> Iterator[Action]:
         """Go on without one that ended before it was ready."""
         place = self._places[child.place]
-        serving = next((o for o in self._in(child.place) if o.serves and not o.leaves), None)
-        if serving is not None:
+        serving = [each for each in self._children.values() if each.serves and not each.leaves]
+        followed = next((each for each in serving if each.place == child.place), None)
+        if followed is not None:
             yield Say(
-                f"process {child.pid} {_how(status)} before it was ready; {serving.pid} goes on serving"
+                f"process {child.pid} {_how(status)} before it was ready; {followed.pid} goes on serving"
             )
-            if place.again:
-                place.again = False
-                yield Start(child.place)
+            # What it could not start with, the next ones could not either.
+            self._rolling = []
+            yield from self._restart_again()
             return
         place.failed_starts += 1
-        if not self._has_served or place.failed_starts >= MOST_STARTS:
+        if not self._has_served or (not serving and place.failed_starts >= MOST_STARTS):
             self._status = status
             yield from self.stop(signal.SIGTERM)
             return
-        place.start_at = now + DELAYS[place.failed_starts]
-        yield Say(f"process {child.pid} {_how(status)} before it was ready; nobody serves")
+        place.start_at = now + DELAYS[min(place.failed_starts, len(DELAYS) - 1)]
+        others = f"{len(serving)} others serve" if serving else "nobody serves"
+        yield Say(f"process {child.pid} {_how(status)} before it was ready; {others}")
+
+    def _send_away(self, child: Child) -> Action:
+        child.leaves = True
+        return Send(child.pid, signal.SIGUSR2)
+
+    def _resize(self, workers: int) -> Iterator[Action]:
+        """Have as many places as are wanted; those who serve in others leave."""
+        while len(self._places) < workers:
+            self._places.append(Place())
+            yield Start(len(self._places) - 1)
+        del self._places[workers:]
+        self._rolling = [place for place in self._rolling if place < workers]
+        for child in self._children.values():
+            if child.place >= workers and not child.leaves:
+                yield self._send_away(child)
+
+    def _roll_on(self, place: int) -> Iterator[Action]:
+        """Come to the next place of a restart, if this was the one whose process was starting."""
+        if self._rolling[:1] == [place]:
+            del self._rolling[0]
+            if self._rolling:
+                yield Start(self._rolling[0])
+        if not self._rolling:
+            yield from self._restart_again()
+
+    def _restart_again(self) -> Iterator[Action]:
+        if self._again and not any(not (each.serves or each.leaves) for each in self._children.values()):
+            self._again = False
+            yield from self.restart()
 
     def _in(self, place: int) -> list[Child]:
         return [child for child in self._children.values() if child.place == place]

@@ -38,6 +38,7 @@ from app.telemetry.metrics import Metrics
 from app.usage.budget_book import BudgetBook
 from app.usage.budgets import Budget
 from app.usage.local_budgets import LocalBudgets
+from app.workers.fellows import Fellows
 
 ROLES: dict[str, dict[str, Any]] = {
     "nobody": {},
@@ -88,6 +89,7 @@ class Office:
         self.config = Config.model_validate({**CONFIG, "auth": auth, **config})
         self.clock = Clock(time.time, time.monotonic)
         self.log = structlog.get_logger()
+        self.fellows = Fellows("", 1, self.log)
         self.store = KeyStore(database)
         self.audit = AuditStore(database)
         self.budgets = LocalBudgets(BudgetBook(), _nothing_spent)
@@ -111,6 +113,7 @@ class Office:
                 metrics=Metrics("test"),
                 readiness=Readiness(),
                 reloader=reloads,
+                fellows=self.fellows,
                 state_is_lost=lambda: False,
                 admin=self.rooms(reloads, database),
                 clock=self.clock,
@@ -125,8 +128,9 @@ class Office:
             breakers=Breakers({}, lambda: 0.5),
             credentials=Credentials((), lambda: 0.5),
             reloads=reloads,
-            keys=KeyRooms(self.store, self.stored, self.clock, self.log),
+            keys=KeyRooms(self.store, self.stored, self.fellows, self.clock, self.log),
             accounts=AccountRooms(CallStore(database), self.budgets, self.ring, self.audit, self.clock),
+            fellows=self.fellows,
             clock=self.clock,
             log=self.log,
         )

@@ -92,7 +92,7 @@ def test_anchors_aliases_and_merge_keys(loads) -> None:
 def test_top_level_x_keys_are_ignored_and_others_are_not(loads, complaints) -> None:
     assert loads("x-notes: {anything: ['${UNSET}', *a]}".replace("*a", "1")).config == Config()
     assert complaints("server: {x-notes: 1}") == [
-        "config.yaml:1:10: server.x-notes: unknown key; known here: host, port, max_body, max_inflight, overload, drain, drain_notice, stream_commit, write_stall, allowed_hosts, trusted_proxies"
+        "config.yaml:1:10: server.x-notes: unknown key; known here: host, port, max_body, workers, max_inflight, overload, drain, drain_notice, stream_commit, write_stall, allowed_hosts, trusted_proxies"
     ]
 
 
@@ -182,7 +182,6 @@ def test_a_variable_takes_whole_keys_as_json(loads) -> None:
         ("PROVIDERS__OPENAI__BASEURL", "x", "providers.openai.baseurl: names no setting; did you mean `SWITCHGEAR_PROVIDERS__OPENAI__BASE_URL`?"),
         ("METRICS__ZZZ", "x", "metrics.zzz: names no setting; known here: SWITCHGEAR_METRICS__TOKEN"),
         ("SERVER__PORT__X", "1", "server.port.x: names no setting; it goes deeper than the settings do"),
-        ("SERVER__WORKERS", "2", "server.workers: `workers` is not available yet; remove it"),
         ("LOGGING__CONTENT", "2", "logging.content: `content` is not available yet; remove it"),
         ("SERVER__PORT", "x", "server.port: `x` is no whole number; write digits alone, such as `4000`"),
         ("SERVER__ALLOWED_HOSTS", "[a", 'server.allowed_hosts: is not valid JSON, or holds a key twice; write ["a", "b"] or a,b'),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from app.config.checks import _workers
-from app.config.models import Config
 from app.config.state import kind_of
 
 ACCEPTED = [
@@ -60,13 +58,10 @@ def test_policies(loads, complaints) -> None:
     assert "local_share" in line
 
 
-def test_several_workers_need_a_state_that_they_share(loads) -> None:
-    class Many:
-        workers = 4
-
-    shared = loads("state: redis://cache").config.model_copy(update={"server": Many()})
-    assert list(_workers(shared)) == []
-    ((path, message, hint),) = _workers(Config().model_copy(update={"server": Many()}))
-    assert path == ("server", "workers")
-    assert "4 workers would each have limits" in message
-    assert "state" in hint
+def test_several_workers_need_a_state_that_they_share(loads, complaints) -> None:
+    assert loads("server: {workers: 4}\nstate: redis://cache").config.server.workers == 4
+    (line,) = complaints("server: {workers: 4}")
+    assert line.startswith("config.yaml:1:")
+    assert "server.workers: 4 workers would each have limits" in line
+    assert "set `state` to redis://" in line
+    assert "257 are too many" in complaints("server: {workers: 257}\nstate: redis://cache")[0]

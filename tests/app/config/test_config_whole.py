@@ -17,7 +17,6 @@ ENVIRON = {name: f"sk-{name}-0123456789" for name in ("CI_KEY", "ACME_1", "ACME_
 REFUSED = [
     "logging.content",
     "server.cors",
-    "server.workers",
 ]
 
 

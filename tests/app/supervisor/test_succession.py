@@ -176,16 +176,74 @@ def test_orphans_of_others_are_nobody(serving):
     assert done(serving.stop(TERM)) == [Send(1, TERM), LetGo()]
 
 
-def test_places_are_served_apart():
-    """As several workers will be."""
-    both = Succession(places=2)
-    assert done(both.begin()) == [Start(0), Start(1)]
-    for place in (0, 1):
-        both.started(place, 1 + place, 0)
-        list(both.ready(1 + place, 0))
-    assert done(both.restart()) == [Start(0), Start(1)]
-    both.started(0, 3, 1)
-    both.started(1, 4, 1)
-    assert done(both.ready(4, 2)) == [Send(2, USR2)]
-    assert done(both.ended(3, 1, 2)) == []
-    assert done(both.stop(TERM)) == [Send(1, TERM), Send(4, TERM), LetGo()]
+@pytest.fixture
+def three() -> Succession:
+    """Processes 1, 2 and 3 serve since second 0: the first has said that there are to be three."""
+    succession = Succession()
+    list(succession.begin())
+    succession.started(0, 1, 0)
+    assert done(succession.ready(1, 0, workers=3)) == [Start(1), Start(2)]
+    for place in (1, 2):
+        succession.started(place, 1 + place, 0)
+        assert done(succession.ready(1 + place, 0, workers=3)) == []
+    return succession
+
+
+def test_a_restart_comes_to_one_place_after_the_other(three):
+    assert done(three.restart()) == [Start(0)]
+    three.started(0, 11, 1)
+    assert done(three.ready(11, 2, workers=3)) == [Send(1, USR2), Start(1)]
+    three.started(1, 12, 2)
+    assert done(three.ready(12, 3, workers=3)) == [Send(2, USR2), Start(2)]
+    three.started(2, 13, 3)
+    assert done(three.ready(13, 4, workers=3)) == [Send(3, USR2)]
+    assert done(three.stop(TERM)) == [Send(11, TERM), Send(12, TERM), Send(13, TERM), LetGo()]
+
+
+def test_what_one_successor_cannot_start_with_the_others_are_spared(three):
+    list(three.restart())
+    three.started(0, 11, 1)
+    actions = list(three.ended(11, 1, 2))
+    assert done(actions) == []
+    assert "1 goes on serving" in said(actions)
+    assert done(three.restart()) == [Start(0)]
+
+
+def test_a_restart_asked_for_during_one_comes_after_the_last_place(three):
+    list(three.restart())
+    three.started(0, 11, 1)
+    assert done(three.restart()) == []
+    assert done(three.ready(11, 2, workers=2)) == [Send(1, USR2), Send(3, USR2), Start(1)]
+    three.started(1, 12, 2)
+    assert done(three.ready(12, 3, workers=2)) == [Send(2, USR2), Start(0)]
+
+
+def test_more_or_fewer_workers_come_with_a_restart(three):
+    list(three.restart())
+    three.started(0, 11, 1)
+    assert done(three.ready(11, 2, workers=1)) == [Send(1, USR2), Send(2, USR2), Send(3, USR2)]
+    list(three.restart())
+    three.started(0, 12, 3)
+    assert done(three.ready(12, 4, workers=2)) == [Send(11, USR2), Start(1)]
+
+
+def test_one_that_dies_is_replaced_while_the_others_serve(three):
+    now = 100.0
+    assert done(three.ended(2, -9, now)) == []
+    for number in range(2 * MOST_STARTS):
+        due = three.next_due()
+        assert due is not None
+        assert due - now <= DELAYS[-1]
+        now = due
+        assert done(three.due(now)) == [Start(1)]
+        three.started(1, 20 + number, now)
+        actions = list(three.ended(20 + number, 4, now))
+        assert done(actions) == [], "it is tried for ever as long as others serve"
+        assert "2 others serve" in said(actions)
+
+
+def test_a_stop_reaches_every_place(three):
+    assert done(three.stop(TERM)) == [Send(1, TERM), Send(2, TERM), Send(3, TERM), LetGo()]
+    assert done(three.ended(1, 0, 1)) == []
+    assert done(three.ended(3, 0, 1)) == []
+    assert done(three.ended(2, 0, 1)) == [End(0)]
