@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
-from app.config.scalars import Maybe, Port, Text, Wait, refuse, textual
+from app.config.scalars import Maybe, Port, Text, Wait, refuse
 from app.config.section import Section
 
 _RATE = re.compile(r"[1-9]\d{0,8}/(?:second|minute|hour|day)")
@@ -19,7 +19,9 @@ def _rate(text: str) -> str:
     return text
 
 
-Rate = Annotated[str, AfterValidator(_rate), textual({"type": "string"}, _RATE.pattern)]
+Rate = Annotated[
+    str, AfterValidator(_rate), WithJsonSchema({"type": "string", "pattern": rf"\$\{{|^{_RATE.pattern}$"})
+]
 """So many a time, as `600/minute`."""
 
 
