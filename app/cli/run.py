@@ -69,6 +69,11 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
     loaded, lifeline = setting.loaded, setting.lifeline
     config = loaded.config
     workers = config.server.workers
+    if workers > 1 and not lifeline.folder:
+        log.error(
+            "workers_apart",
+            hint="each shows and changes itself alone: let TMPDIR be a folder that can be written",
+        )
     fellows = Fellows(lifeline.folder, lifeline.number, log, several=workers > 1)
     async with create_app(loaded, setting.read, log, out, fellows) as running:
         key = await ensure_key(loaded, running)
