@@ -11,6 +11,7 @@ from app.assembly import Lasting, assemble, configured_keys
 from app.auth.directory import Directory
 from app.auth.keyring import KeyRing
 from app.auth.snapshot import StoredKeys
+from app.auth.upstream.stored import StoredCredentials
 from app.config.accounting import Notifications
 from app.config.loader import Loaded
 from app.config.models import Config
@@ -35,6 +36,7 @@ class Deployment:
     current: Current
     keys: KeyRing
     stored: StoredKeys
+    stored_credentials: StoredCredentials
     spending: SpendStore
     webhook: Webhook
     tls: TlsContexts
@@ -42,7 +44,10 @@ class Deployment:
     """Told each configuration that has taken the place of another."""
 
     async def apply(self, loaded: Loaded) -> None:
-        """Put a configuration to work. Raises `UnsafeConfiguration`, `StoreUnavailable`, having changed nothing."""
+        """Put a configuration to work, with the credentials of the database.
+
+        Raises `UnsafeConfiguration`, `StoreUnavailable`, having changed nothing.
+        """
         config, configured = loaded.config, configured_keys(loaded.config)
         exposed = [host for host in self.hosts if not is_loopback(host)]
         if exposed and not (configured or config.auth.jwt or self.keys.has_stored()):
@@ -57,6 +62,7 @@ class Deployment:
             new_plans=config.plans != before.plans,
         )
         await self.lasting.budgets.know(seeding)
+        loaded = self.stored_credentials.over(loaded)
         snapshot = assemble(loaded, self.lasting)
         # From here on nothing waits until all of it has changed.
         self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})

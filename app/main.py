@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.api.admin import AdminRooms
 from app.api.admin_accounts import AccountRooms
+from app.api.admin_credentials import CredentialRooms
 from app.api.admin_keys import KeyRooms
 from app.api.asgi import App, FrontHall
 from app.api.calls import CallRooms, call_endpoints
@@ -28,6 +29,7 @@ from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
 from app.auth.principal import Principal
 from app.auth.snapshot import StoredKeys
+from app.auth.upstream.stored import StoredCredentials
 from app.config.activation import ActiveProvider
 from app.config.loader import DEFAULT_FILE, Loaded
 from app.config.models import Config
@@ -58,12 +60,14 @@ from app.keeping import Surroundings, keep
 from app.reloading import Reloader
 from app.store.audit import AuditStore
 from app.store.calls import CallStore
+from app.store.credentials import CredentialStore
 from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore
 from app.store.retention import OldChanges, OldRows
 from app.store.spending import SpendStore
 from app.telemetry.callers import AgeCollector
 from app.telemetry.clock import Clock
+from app.telemetry.credential_metrics import UnopenedCollector
 from app.telemetry.logging import CallLines, configure
 from app.telemetry.metrics import Metrics
 from app.telemetry.output import Output
@@ -102,6 +106,8 @@ class Running:
     keys: KeyRing
     stored: StoredKeys
     key_store: KeyStore
+    at_work: Loaded
+    """The configuration, with the credentials that the database held at the start."""
     reloader: Reloader
     deployment: Deployment
 
@@ -134,8 +140,11 @@ async def create_app(
         freshness = Freshness(config.auth.stale_after, clock.monotonic)
         keys = KeyRing(configured_keys(config), clock.wall, freshness.is_stale)
         stored = StoredKeys(key_store, keys, Directory(config), freshness, log)
+        credential_store = CredentialStore(database)
+        stored_credentials = StoredCredentials(credential_store, log)
         try:
             await stored.refresh()
+            await stored_credentials.refresh()
         except StoreUnavailable as error:
             # With keys of the configuration, or with tokens, it can serve; records wait in the spool until the store is back.
             if not (keys.has_configured() or config.auth.jwt):
@@ -144,6 +153,8 @@ async def create_app(
         _run_beside(_reread(keys), "configured-keys", closing)
         _run_beside(stored.follow(), "stored-keys", closing)
 
+        at_work = stored_credentials.over(loaded)
+        metrics.registry.register(UnopenedCollector(lambda: len(stored_credentials.unopened)))
         tls = TlsContexts()
         upstreams = Upstreams(lambda provider: _upstream(provider, tls))
         closing.push_async_callback(upstreams.close)
@@ -153,9 +164,9 @@ async def create_app(
         _run_beside(webhook.post_always(), "webhook", closing)
         price_data = PriceData()
         _run_beside(asyncio.to_thread(price_data.load), "prices", closing)
-        breakers = Breakers({each.name: each.breaker for each in loaded.providers}, random.random)
+        breakers = Breakers({each.name: each.breaker for each in at_work.providers}, random.random)
         metrics.watch_breakers(lambda: breakers.standings(clock.monotonic()))
-        credentials = Credentials(loaded.providers, random.random)
+        credentials = Credentials(at_work.providers, random.random)
         metrics.watch_credentials(lambda: credentials.standings(clock.monotonic()))
         loads = Loads()
         loads.configure(watched(config.models.values()))
@@ -210,7 +221,7 @@ async def create_app(
         )
         await writer.catch_up(CATCH_UP)
         await keeping.budgets.know(Seeding(spending, BudgetRules(config), keys.principals, clock.wall))
-        current = Current(assemble(loaded, lasting))
+        current = Current(assemble(at_work, lasting))
 
         async def greet(holders: Sequence[Principal]) -> None:
             await keeping.budgets.learn(BudgetRules(current.snapshot.config).known(holders))
@@ -228,6 +239,7 @@ async def create_app(
             current=current,
             keys=keys,
             stored=stored,
+            stored_credentials=stored_credentials,
             spending=spending,
             webhook=webhook,
             tls=tls,
@@ -236,6 +248,8 @@ async def create_app(
         deployment.followers.append(lambda config: _configure_log(out, config))
         deployment.followers.append(lambda config: freshness.configure(config.auth.stale_after))
         reloader = Reloader(read, deployment.apply, loaded, loaded, log, metrics)
+        stored_credentials.followers.append(reloader.renew)
+        _run_beside(stored_credentials.follow(), "stored-credentials", closing)
         _run_beside(
             reloader.follow_files(loaded.files or (DEFAULT_FILE,), asyncio.sleep),
             "configuration-files",
@@ -255,6 +269,9 @@ async def create_app(
                 credentials=credentials,
                 reloads=reloader,
                 keys=KeyRooms(key_store, stored, fellows, clock, log),
+                stored_credentials=CredentialRooms(
+                    credential_store, stored_credentials, fellows, lambda: reloader.loaded, clock, log
+                ),
                 accounts=AccountRooms(
                     CallStore(database), keeping.budgets, keys, AuditStore(database), clock
                 ),
@@ -283,7 +300,7 @@ async def create_app(
         await fellows.open()
         closing.push_async_callback(fellows.close)
         yield Running(
-            hall, refused, porter, readiness, current, keys, stored, key_store, reloader, deployment
+            hall, refused, porter, readiness, current, keys, stored, key_store, at_work, reloader, deployment
         )
 
 

@@ -93,6 +93,14 @@ class Reloader:
             )
             return result
 
+    async def renew(self) -> None:
+        """Put what is at work to work anew, because of what stands beside it in the database. Raises `StoreUnavailable`."""
+        async with self._turn:
+            try:
+                await self.apply(self.loaded)
+            except UnsafeConfiguration as error:
+                self.log.error("configuration_not_renewed", reason=str(error))
+
     async def try_reload(self, cause: str) -> None:
         """Take the configuration anew; a bad one is told of in the log alone."""
         try:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from structlog.typing import FilteringBoundLogger
 
 from app.api.admin_accounts import AccountRooms, add_accounts
+from app.api.admin_credentials import CredentialRooms, add_credentials
 from app.api.admin_keys import KeyRooms, add_keys
 from app.api.admin_levels import add_levels
 from app.api.admin_reception import Reception
@@ -72,6 +73,7 @@ class AdminRooms:
     credentials: Credentials
     reloads: Reloads
     keys: KeyRooms
+    stored_credentials: CredentialRooms
     accounts: AccountRooms
     fellows: Fellows
     clock: Clock
@@ -98,6 +100,7 @@ def add_admin(pages: FastAPI, rooms: AdminRooms, reception: Reception) -> None:
     router = APIRouter(prefix="/admin/v1", tags=["admin"], route_class=admin_route(reception))
     _add_providers(router, rooms)
     _add_reload(router, rooms)
+    add_credentials(router, rooms.stored_credentials)
     add_keys(router, rooms.keys)
     add_levels(router)
     add_accounts(router, rooms.accounts)

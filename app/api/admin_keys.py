@@ -12,13 +12,13 @@ from structlog.typing import FilteringBoundLogger
 from app.api.admin_pages import LONGEST_ID, After, Limit, Word
 from app.api.admin_route import admitted, needs
 from app.api.levels_shown import BudgetShown
+from app.api.taking import taking
 from app.auth.key_desk import KeyDesk
 from app.auth.roles import Permission
 from app.auth.snapshot import StoredKeys
 from app.config.identities import KeySettings
 from app.config.scalars import Duration, Text
 from app.config.section import Section
-from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
 from app.telemetry.clock import Clock
 from app.workers.fellows import Fellows
@@ -100,12 +100,6 @@ class KeyRooms:
 
 def add_keys(router: APIRouter, rooms: KeyRooms) -> None:
     """Add the routes."""
-
-    async def answer(_: str) -> bytes:
-        await _refresh(rooms)
-        return b"taken"
-
-    rooms.fellows.answer("keys", answer)
     _add_reading(router, rooms)
     _add_changing(router, rooms)
 
@@ -128,6 +122,7 @@ def _add_reading(router: APIRouter, rooms: KeyRooms) -> None:
 
 
 def _add_changing(router: APIRouter, rooms: KeyRooms) -> None:
+    take = taking("keys", rooms.stored, rooms.fellows, rooms.log)
     show = _showing(rooms.clock.wall)
 
     @router.post("/keys", status_code=201, openapi_extra=needs(Permission.WRITE_KEYS))
@@ -136,45 +131,32 @@ def _add_changing(router: APIRouter, rooms: KeyRooms) -> None:
             **{field: getattr(wanted, field) for field in KeySettings.model_fields}
         )
         key, made = await _desk(rooms, request).create(wanted.name, settings)
-        await _take(rooms)
+        await take()
         return KeyMade(**show(made), key=key)
 
     @router.patch("/keys/{key}", openapi_extra=needs(Permission.WRITE_KEYS))
     async def update_key(request: Request, key: KeyId, wanted: KeySettings) -> KeyShown:
         changes = {field: getattr(wanted, field) for field in wanted.model_fields_set}
         changed = await _desk(rooms, request).update(key, changes)
-        await _take(rooms)
+        await take()
         return KeyShown(**show(changed))
 
     @router.post("/keys/{key}/rotate", openapi_extra=needs(Permission.WRITE_KEYS))
     async def rotate_key(request: Request, key: KeyId, how: Rotation | None = None) -> KeyMade:
         new, changed = await _desk(rooms, request).rotate(key, (how or Rotation()).grace)
-        await _take(rooms)
+        await take()
         return KeyMade(**show(changed), key=new)
 
     @router.post("/keys/{key}/revoke", openapi_extra=needs(Permission.WRITE_KEYS))
     async def revoke_key(request: Request, key: KeyId) -> KeyShown:
         revoked = await _desk(rooms, request).revoke(key)
-        await _take(rooms)
+        await take()
         return KeyShown(**show(revoked))
 
 
 def _desk(rooms: KeyRooms, request: Request) -> KeyDesk:
     who = admitted(request)
     return KeyDesk(rooms.store, who.config, who.authority, who.by, rooms.clock.wall)
-
-
-async def _take(rooms: KeyRooms) -> None:
-    """Have the change hold on this machine at once; on others, and where this fails, within a second."""
-    await _refresh(rooms)
-    await rooms.fellows.ask("keys")
-
-
-async def _refresh(rooms: KeyRooms) -> None:
-    try:
-        await rooms.stored.refresh()
-    except StoreUnavailable as error:
-        rooms.log.warning("stored_keys_stale", reason=str(error))
 
 
 def _showing(now: Callable[[], float]) -> Callable[[StoredKey], Mapping[str, Any]]:

@@ -52,7 +52,9 @@ class CredentialState(BaseModel):
 
     provider: str
     credential: int
-    """Its place under `keys`, from 0."""
+    """Its place, from 0: those under `keys` first, then those of the database."""
+    id: int | None
+    """Its id in the database; null: it is the configuration's."""
     state: str
     """`ready`, `parked` or `quarantined`: of the whole, or of the model that is worst off."""
     reason: str | None
@@ -95,6 +97,7 @@ def credential_state(standing: CredentialStanding) -> CredentialState:
     return CredentialState(
         provider=standing.provider,
         credential=standing.position,
+        id=standing.stored,
         state=standing.state,
         reason=standing.reason,
         usable_in=standing.usable_in,
@@ -108,7 +111,8 @@ def combined(states: Sequence[ProviderStates]) -> ProviderStates:
     """Show what several workers see as one."""
     breakers = _grouped((each for s in states for each in s.data), lambda each: (each.provider, each.model))
     credentials = _grouped(
-        (each for s in states for each in s.credentials), lambda each: (each.provider, each.credential)
+        (each for s in states for each in s.credentials),
+        lambda each: (each.provider, each.credential, each.id),
     )
     return ProviderStates(
         # Providers first: what one worker has not been asked for yet comes after all that the first one has.

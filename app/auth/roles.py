@@ -19,6 +19,7 @@ class Permission(StrEnum):
     OPERATE = "operate"
     READ_KEYS = "read_keys"
     WRITE_KEYS = "write_keys"
+    WRITE_CREDENTIALS = "write_credentials"
 
 
 EVERYWHERE: Mapping[Permission, frozenset[str]] = {
@@ -26,6 +27,7 @@ EVERYWHERE: Mapping[Permission, frozenset[str]] = {
     Permission.OPERATE: frozenset({ADMIN, OPERATOR}),
     Permission.READ_KEYS: frozenset({ADMIN, OPERATOR, VIEWER}),
     Permission.WRITE_KEYS: frozenset({ADMIN}),
+    Permission.WRITE_CREDENTIALS: frozenset({ADMIN}),
 }
 """The roles that have a permission for all teams."""
 OF_ONE_TEAM: Mapping[Permission, frozenset[str]] = {

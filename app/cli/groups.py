@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
+from app.cli.credential_group import credentials
 from app.cli.options import AsJson, ConfigFiles, load_or_fail
 
-providers = typer.Typer(name="providers", help="List the providers, or test one.", rich_markup_mode=None)
+providers = typer.Typer(
+    name="providers",
+    help="List the providers, test one, or keep credentials for them.",
+    rich_markup_mode=None,
+)
+providers.add_typer(credentials)
 
 
 @providers.callback(invoke_without_command=True)
@@ -17,9 +23,10 @@ def list_providers(context: typer.Context, config: ConfigFiles = None, *, as_jso
     """List the providers: on or off, and why."""
     context.obj = config
     if context.invoked_subcommand is None:
+        from app.cli.database import at_work
         from app.cli.providers import providers as show
 
-        show(load_or_fail(config), os.environ, as_json=as_json)
+        show(at_work(load_or_fail(config)), os.environ, as_json=as_json)
 
 
 @providers.command("test")
@@ -29,6 +36,7 @@ def try_provider(
     config: ConfigFiles = None,
 ) -> None:
     """Ask a provider for its models: does it answer, and take the credential?"""
+    from app.cli.database import at_work
     from app.cli.probing import probe
 
-    probe(load_or_fail(config or context.obj), name)
+    probe(at_work(load_or_fail(config or context.obj)), name)

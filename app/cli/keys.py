@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +14,7 @@ import typer
 from app.auth.key_desk import RESERVED, KeyDesk
 from app.auth.principal import Principal
 from app.auth.roles import Authority
-from app.cli.database import database_of, exists, stored_keys
+from app.cli.database import database_of, exists, stored_keys, whoever
 from app.cli.entries import print_entries, print_entry
 from app.cli.options import fail
 from app.cli.times import time_text
@@ -24,7 +22,6 @@ from app.config.identities import Key, KeySettings
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.errors import NotFound
-from app.store.audit import By
 from app.store.keys import KeyStore, StoredKey
 from providers.types import Json
 
@@ -126,14 +123,7 @@ async def _at_desk(loaded: Loaded, work: Callable[[KeyDesk], Awaitable[Done]]) -
     """Do something with the keys. Whoever may write to the database may do everything."""
     async with database_of(loaded.config.storage) as database:
         authority = Authority(Principal(RESERVED, is_master=True))
-        return await work(KeyDesk(KeyStore(database), loaded.config, authority, _by(), time.time))
-
-
-def _by() -> By:
-    try:
-        return By(f"cli:{getpass.getuser()}")
-    except (KeyError, OSError):
-        return By(f"cli:{os.getuid()}")
+        return await work(KeyDesk(KeyStore(database), loaded.config, authority, whoever(), time.time))
 
 
 def _carried(key: StoredKey) -> Mapping[str, Json]:

@@ -68,6 +68,8 @@ def probe(loaded: Loaded, name: str) -> None:
 def _named(provider: ActiveProvider, credential: ProviderCredential | None) -> str:
     if credential is None or len(provider.credentials) == 1:
         return provider.name
+    if credential.stored is not None:
+        return f"{provider.name} credential {credential.stored} of the database"
     return f"{provider.name} keys[{credential.position}]"
 
 

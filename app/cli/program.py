@@ -105,12 +105,13 @@ def explain(
 ) -> None:
     """Say where a call would go. Tells the rule, the targets in their order, and what is left out."""
     loaded = load_or_fail(config)
+    from app.cli.database import at_work
     from app.cli.explain import explain as explain_call
     from app.store.database import StoreUnavailable
     from providers.types import Operation
 
     with failing_on(StoreUnavailable):
-        explain_call(loaded, model, Operation(operation), key)
+        explain_call(at_work(loaded), model, Operation(operation), key)
 
 
 @program.command()
@@ -134,13 +135,14 @@ def models(
 ) -> None:
     """List the models that can be named without guessing, or compare one at its providers."""
     loaded = load_or_fail(config)
+    from app.cli.database import at_work
     from app.cli.models import comparison
     from app.cli.models import models as list_models
     from app.cli.usage import period
     from app.store.database import StoreUnavailable
 
     if compare is None:
-        list_models(loaded, as_json=as_json)
+        list_models(at_work(loaded), as_json=as_json)
         return
     begin, _ = period(since, None)
     with failing_on(StoreUnavailable):

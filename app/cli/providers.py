@@ -9,6 +9,7 @@ import typer
 
 from app.cli.live import Live, ask_gateway
 from app.cli.output import print_json, print_table
+from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.models import ProviderSettings
 from providers.catalog import CATALOG, Provider
@@ -76,7 +77,7 @@ def rows_of(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
     for name in dict.fromkeys((*settings, *CATALOG)):
         row, given = CATALOG.get(name), settings.get(name)
         if active := on.get(name):
-            why, count = _why_on(row, given, environ), len(active.credentials)
+            why, count = _why_on(active, row, given, environ), len(active.credentials)
             yield Row(name, why, active.dialect, active.base_url, on=True, credentials=count)
         elif row is not None:
             dialect, base_url = (given.dialect, given.base_url) if given else (None, None)
@@ -84,12 +85,19 @@ def rows_of(loaded: Loaded, environ: Mapping[str, str]) -> Iterator[Row]:
             yield Row(name, why, dialect or row.dialect, base_url or row.base_url, on=False, credentials=0)
 
 
-def _why_on(row: Provider | None, given: ProviderSettings | None, environ: Mapping[str, str]) -> str:
+def _why_on(
+    active: ActiveProvider,
+    row: Provider | None,
+    given: ProviderSettings | None,
+    environ: Mapping[str, str],
+) -> str:
     if given is not None and any(each.key for each in given.keys):
         return "its key stands in the configuration"
     variables = (*row.env, *row.base_url_env) if row else ()
     if found := next((name for name in variables if environ.get(name)), None):
         return f"{found} is set"
+    if any(each.stored for each in active.credentials):
+        return "its key stands in the database"
     return "the configuration names it" if given is not None else "no other provider is on"
 
 

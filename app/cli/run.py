@@ -88,11 +88,15 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
             running.porter,
         )
         log.info(
-            "listening", version=VERSION, host=host, port=port, providers=[p.name for p in loaded.providers]
+            "listening",
+            version=VERSION,
+            host=host,
+            port=port,
+            providers=[p.name for p in running.at_work.providers],
         )
         for admin in listeners[1:]:
             log.info("listening_for_admin", host=admin.getsockname()[0], port=admin.getsockname()[1])
-        for notice in loaded.notices:
+        for notice in running.at_work.notices:
             log.info("configuration", notice=notice)
         if not lifeline.inherited or key.startswith(PREFIX):
             url = f"http://{in_url(reachable(host))}:{port}"

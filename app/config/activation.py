@@ -6,7 +6,7 @@ Pure: the environment is an argument.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
@@ -33,6 +33,8 @@ class ProviderCredential:
     weight: int = 1
     models: tuple[str, ...] = ()
     """Patterns of the models that it may be used for, as the provider names them; none means all."""
+    stored: int | None = None
+    """Its id in the database; None: it is the configuration's."""
 
     def covers(self, model: str) -> bool:
         """Whether it may be used for a model."""
@@ -74,14 +76,40 @@ class ActiveProvider:
         return not self.credentials or any(each.covers(model) for each in self.credentials)
 
 
+NO_CREDENTIALS: Mapping[str, Sequence[ProviderCredential]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class KnownProvider:
+    """A provider that is on, or would be with a credential."""
+
+    provider: ActiveProvider
+    on: bool
+    """Whether the configuration and the environment switch it on."""
+    places: int = 0
+    """How many places of credentials are taken, by empty ones too."""
+    why_off: str = ""
+    """Why it is off although it is wanted; empty: it is on, or nobody wants it."""
+    missing: tuple[str, ...] = ()
+    """Options of its dialect that nothing gives: without them, no credential switches it on."""
+
+    def joined(self, stored: Sequence[ProviderCredential]) -> ActiveProvider:
+        """Give it with credentials of the database behind its own."""
+        if not stored:
+            return self.provider
+        numbered = (dataclasses.replace(each, position=self.places + n) for n, each in enumerate(stored))
+        return dataclasses.replace(self.provider, credentials=(*self.provider.credentials, *numbered))
+
+
 @dataclass(frozen=True, slots=True)
 class Activation:
     """The providers that are on, and what there is to say about them and the others."""
 
+    known: tuple[KnownProvider, ...]
+    """In the order of the file, then of the catalogue."""
     providers: tuple[ActiveProvider, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
-    notices: tuple[str, ...]
 
 
 def activate(
@@ -91,19 +119,32 @@ def activate(
     names = dict.fromkeys((*config.providers, *catalog))
     candidates = [_candidate(name, config, catalog, environ) for name in names]
     wanted = [candidate for candidate in candidates if candidate.wanted]
-    on = [candidate for candidate in wanted if not candidate.lacks]
-    if not on:
-        on = [candidate for candidate in candidates if candidate.row.transport == "embedded"]
+    known = tuple(map(_known, candidates))
+    providers = switched_on(known)
+    on = {provider.name for provider in providers}
     return Activation(
-        tuple(map(_merged, on)),
+        known,
+        providers,
         tuple(problem for candidate in wanted for problem in _problems(candidate, tree, catalog)),
         tuple(
             f"{each.name} gets its key unencrypted: its base_url is http://"
-            for each in on
-            if _in_the_clear(each)
+            for each in candidates
+            if each.name in on and _in_the_clear(each)
         ),
-        tuple(_why_off(candidate) for candidate in wanted if candidate.lacks),
     )
+
+
+def switched_on(
+    known: Iterable[KnownProvider], stored: Mapping[str, Sequence[ProviderCredential]] = NO_CREDENTIALS
+) -> tuple[ActiveProvider, ...]:
+    """Give those that are on with these credentials of the database, by provider; an embedded one if nothing else is."""
+    known = tuple(known)
+    on = tuple(
+        each.joined(stored.get(each.provider.name, ()))
+        for each in known
+        if each.on or (stored.get(each.provider.name) and not each.missing)
+    )
+    return on or tuple(each.provider for each in known if each.provider.transport == "embedded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +226,17 @@ def _candidate(
 
 def _dialect(row: Provider, settings: ProviderSettings) -> str:
     return settings.dialect or row.dialect
+
+
+def _known(candidate: _Candidate) -> KnownProvider:
+    on = candidate.wanted and not candidate.lacks
+    return KnownProvider(
+        _merged(candidate),
+        on,
+        max(len(candidate.settings.keys), len(candidate.credentials)),
+        _why_off(candidate) if candidate.wanted and not on else "",
+        candidate.missing,
+    )
 
 
 def _completed(given: str, usual: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.config.encryption import MAKE_ONE as MAKE_KEY
+from app.config.encryption import key_bytes
 from app.config.models import Auth, Config
 from app.config.problems import Path
 from app.config.shape import secrets_in
@@ -73,9 +75,18 @@ def findings(config: Config) -> Iterator[Finding]:
         if not text:
             if not of_provider and path != ("auth", "master_key"):
                 yield path, "the secret is empty", "give one, or remove the setting"
+        elif path[0] == "encryption":
+            yield from _encryption_key(path, text)
         elif fault := fault_of(text, guards_us=not of_provider):
             yield path, *fault
     yield from _keys(config.auth)
+
+
+def _encryption_key(path: Path, text: str) -> Iterator[Finding]:
+    try:
+        key_bytes(text)
+    except ValueError as error:
+        yield path, str(error), MAKE_KEY
 
 
 def fault_of(text: str, *, guards_us: bool) -> tuple[str, str] | None:

@@ -9,10 +9,16 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.config.activation import ActiveProvider, activate
+from app.config.activation import (
+    ActiveProvider,
+    KnownProvider,
+    ProviderCredential,
+    activate,
+    switched_on,
+)
 from app.config.checks import check, idle_groups, literal_secrets, skipped_targets, thin_master_key
 from app.config.composing import LARGEST_TEXT
 from app.config.environment import CONFIG_VARIABLE, from_command_line, from_environment, lay_over
@@ -47,6 +53,15 @@ class Loaded:
     """The files that hold secrets."""
     certificates: tuple[tuple[Stamp | None, ...], ...] = ()
     """What changes when a provider's certificate files do."""
+    known: tuple[KnownProvider, ...] = ()
+    """What is on, and what a credential would switch on, in the same order."""
+
+    def with_credentials(self, stored: Mapping[str, Sequence[ProviderCredential]]) -> Loaded:
+        """Give it with credentials of the database, by provider; those of providers that are not known count for nothing."""
+        if not stored:
+            return self
+        providers = switched_on(self.known, stored)
+        return replace(self, providers=providers, notices=_notices(self.config, self.known, providers))
 
 
 def load(
@@ -89,11 +104,20 @@ def load(
             *idle_groups(config, on),
             *_warnings_of_files(config, tree, chosen),
         ),
-        (*activation.notices, *skipped_targets(config, on)),
+        _notices(config, activation.known, activation.providers),
         chosen,
         tuple(secret_files.paths),
-        tuple(provider.pool.tls.stamps for provider in activation.providers),
+        tuple(each.provider.pool.tls.stamps for each in activation.known),
+        activation.known,
     )
+
+
+def _notices(
+    config: Config, known: Sequence[KnownProvider], providers: Sequence[ActiveProvider]
+) -> tuple[str, ...]:
+    on = {provider.name for provider in providers}
+    off = (each.why_off for each in known if each.why_off and each.provider.name not in on)
+    return (*off, *skipped_targets(config, on))
 
 
 def _default_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from app.config.accounting import Ledger, Notifications
 from app.config.administration import Admin, Audit
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
+from app.config.encryption import Encryption
 from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
 from app.config.issuers import Issuer
 from app.config.networks import Network
@@ -258,6 +259,8 @@ class Config(Section):
     """Where limits and budgets are kept: memory://, or redis://user:password@host:6379/0 for several processes."""
     storage: Storage = Storage(Secret("sqlite:///data/switchgear.db"))
     """Where keys and usage are kept: sqlite:///path or postgresql://user:password@host/database, or a file that holds it."""
+    encryption: Encryption = Encryption()
+    """How providers' credentials that came through the admin API are kept."""
     ledger: Ledger = Ledger()
     """How calls are accounted."""
     audit: Audit = Audit()

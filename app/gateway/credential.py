@@ -44,6 +44,8 @@ class CredentialStanding:
     in_flight: int
     models: tuple[ModelStanding, ...]
     """Those of which something is known."""
+    stored: int | None = None
+    """Its id in the database; None: it is the configuration's."""
 
 
 @dataclass(slots=True)
@@ -181,6 +183,7 @@ class Credential:
             max(parking.wait(now) for parking in all_of_it),
             self.in_flight,
             models,
+            self.settings.stored,
         )
 
     def _parkings(self, model: str) -> Iterator[Parking]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
-from app.store.schema import SCHEMA_VERSION, changes, keys, metadata, schema_version
+from app.store.schema import FOLLOWED, SCHEMA_VERSION, changes, metadata, schema_version
 
 
 class SchemaTooNew(Exception):
@@ -35,7 +35,7 @@ def create_or_keep(connection: Connection) -> bool:
     if found is None:
         metadata.create_all(connection)
         connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
-        connection.execute(insert(changes).values(subject=keys.name, count=0))
+        connection.execute(insert(changes), [{"subject": name, "count": 0} for name in FOLLOWED])
     return found in (None, SCHEMA_VERSION)
 
 

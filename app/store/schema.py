@@ -20,7 +20,7 @@ from sqlalchemy import (
     event,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Goes up with every migration, and is the number of the last one."""
 TOKEN_LIMIT = 10**12
 """Tokens of one call. Far above any model's, far below where a sum of many calls overflows."""
@@ -196,6 +196,25 @@ _IN_POSTGRESQL = DDL(  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it w
     "CREATE UNIQUE INDEX keys_live_name ON keys (name) WHERE revoked IS NULL"
 )
 event.listen(keys, "after_create", _IN_POSTGRESQL.execute_if(dialect="postgresql"))
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("provider", String(128), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("hint", String(4), nullable=False),
+    Column("weight", Integer, nullable=False),
+    Column("models", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("created_by", String(256), nullable=False),
+    Column("changed", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Providers' credentials, sealed with a key that is not here. `models` is JSON. Times in Unix seconds."""
+
+FOLLOWED = (keys.name, credentials.name)
+"""Tables whose changes are counted in `changes`."""
 
 audit = Table(
     "audit",

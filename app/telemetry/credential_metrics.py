@@ -1,4 +1,4 @@
-"""How many credentials of each provider are in which state."""
+"""How many credentials of each provider are in which state, and how many no key opens."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ class CredentialCollector(Collector):
             for state in STATES:
                 gauge.add_metric([provider, state], counts[provider, state])
         yield gauge
+
+
+class UnopenedCollector(Collector):
+    """Counts at each scrape what no key opens."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+
+    def collect(self) -> Iterable[Metric]:
+        """Give the gauge."""
+        yield GaugeMetricFamily(
+            "switchgear_credentials_unopened",
+            "Credentials of the database that no encryption key opens.",
+            value=self._count(),
+        )

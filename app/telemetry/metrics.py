@@ -1,15 +1,11 @@
 """Prometheus metrics. Every label has a bounded set of values.
 
 Model names come from clients, so each is one of the first few hundred seen, or `other`.
-The `gen_ai_*` names are OpenTelemetry's semantic conventions for generative AI, as Prometheus
-spells them (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/).
 """
 
 from __future__ import annotations
 
-from collections import Counter as Counter_
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,13 +16,12 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
+from app.telemetry.breaker_metrics import BreakerCollector, BreakerStanding
 from app.telemetry.credential_metrics import CredentialCollector, CredentialStanding
+from app.telemetry.gen_ai_metrics import GenAiMetrics
 from app.telemetry.record import CallRecord
 
-BREAKER_STATES = ("closed", "half_open", "open")
 MODELS_SHOWN = 500
 OTHER = "other"
 NONE = "none"
@@ -34,9 +29,6 @@ NONE = "none"
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _OWN_SECONDS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 _LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
-# The bucket boundaries that the semantic conventions advise.
-_GEN_AI_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-_GEN_AI_TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 
 
 class BoundedLabel:
@@ -226,7 +218,7 @@ class Metrics:
 
     def watch_breakers(self, standings: Callable[[], Iterable[BreakerStanding]]) -> None:
         """Show the state of each provider's breaker at each scrape: 0 closed, 1 half_open, 2 open."""
-        self.registry.register(_BreakerCollector(standings))
+        self.registry.register(BreakerCollector(standings))
 
     def watch_tasks(self, count: Callable[[], int]) -> None:
         """Show how many tasks the event loop has at each scrape."""
@@ -298,112 +290,6 @@ class Metrics:
     def scrape(self) -> bytes:
         """Give the text exposition format."""
         return generate_latest(self.registry)
-
-
-class BreakerSnapshot(Protocol):
-    """How a breaker stands."""
-
-    @property
-    def state(self) -> str:
-        """`closed`, `half_open` or `open`."""
-        ...
-
-
-class BreakerStanding(Protocol):
-    """A breaker by what it guards. Only providers' become labels: models' names come from clients."""
-
-    @property
-    def provider(self) -> str:
-        """Its provider."""
-        ...
-
-    @property
-    def model(self) -> str | None:
-        """Its model; None is the provider as a whole."""
-        ...
-
-    @property
-    def snapshot(self) -> BreakerSnapshot:
-        """How it stands."""
-        ...
-
-
-class _BreakerCollector(Collector):
-    def __init__(self, standings: Callable[[], Iterable[BreakerStanding]]) -> None:
-        self._standings = standings
-
-    def collect(self) -> Iterable[Metric]:
-        worst: dict[str, int] = {}
-        open_models: Counter_[str] = Counter_()
-        for standing in self._standings():
-            state = BREAKER_STATES.index(standing.snapshot.state)
-            if standing.model is None:
-                worst[standing.provider] = state
-            else:
-                open_models[standing.provider] += state == len(BREAKER_STATES) - 1
-        states = GaugeMetricFamily(
-            "switchgear_breaker_state",
-            "Of each provider: 0 closed, 1 half_open, 2 open.",
-            labels=["provider"],
-        )
-        models = GaugeMetricFamily(
-            "switchgear_breaker_open_models", "Models of a provider that are left alone.", labels=["provider"]
-        )
-        for provider, state in worst.items():
-            states.add_metric([provider], state)
-            models.add_metric([provider], open_models[provider])
-        yield states
-        yield models
-
-
-class GenAiMetrics:
-    """OpenTelemetry's `gen_ai.*` histograms."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
-        self._usage = Histogram(
-            "gen_ai_client_token_usage",
-            "Tokens used by a call.",
-            (*labels, "gen_ai_token_type"),
-            buckets=_GEN_AI_TOKENS,
-            registry=registry,
-        )
-        self._duration = Histogram(
-            "gen_ai_client_operation_duration_seconds",
-            "Duration of a call to a provider.",
-            (*labels, "error_type"),
-            buckets=_GEN_AI_SECONDS,
-            registry=registry,
-        )
-        self._request = Histogram(
-            "gen_ai_server_request_duration_seconds",
-            "Duration of a call as served.",
-            (*labels, "error_type"),
-            buckets=_GEN_AI_SECONDS,
-            registry=registry,
-        )
-        self._first_token = Histogram(
-            "gen_ai_server_time_to_first_token_seconds",
-            "Time to the first event of a stream.",
-            labels,
-            buckets=_GEN_AI_SECONDS,
-            registry=registry,
-        )
-
-    def observe(self, record: CallRecord, model: str) -> None:
-        """Count one call that reached a provider."""
-        labels = (_OPERATIONS.get(record.operation, record.operation), record.provider or NONE, model)
-        error = record.error_type or ""
-        self._duration.labels(*labels, error).observe(record.upstream_ms / 1000)
-        self._request.labels(*labels, error).observe(record.duration_ms / 1000)
-        if record.stream and record.ttft_ms is not None:
-            self._first_token.labels(*labels).observe(record.ttft_ms / 1000)
-        for kind, count in (("input", record.input_tokens), ("output", record.output_tokens)):
-            if count is not None:
-                self._usage.labels(*labels, kind).observe(count)
-
-
-_OPERATIONS = {"chat": "chat", "completions": "text_completion", "embeddings": "embeddings"}
 
 
 def _tokens(record: CallRecord) -> list[tuple[str, int]]:

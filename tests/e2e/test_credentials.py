@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from app.cli.program import program
 from tests.harness import actions as act
-from tests.harness.gateway import Gateway
+from tests.harness.gateway import Gateway, chat_body
 from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets, canary
 from tests.harness.streams import stream_chat
@@ -35,6 +35,7 @@ class Bench:
     gateway: Gateway
     upstream: Upstream
     rotated: Path
+    client_key: Path
 
     def admin(self, method: str, path: str) -> Any:
         return self.gateway.send(method, path, headers={"authorization": f"Bearer {MASTER}"}).json
@@ -76,8 +77,11 @@ def bench(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) -> Iterato
         pools["filed"] = provider(upstream, "filed", exact=True, keys=[{"key": {"file": str(rotated)}}])
         config = config_for(pools, {})
         config["auth"]["master_key"] = MASTER
+        client_key = rotated.with_name(f"{rotated.name}-client")
+        client_key.write_text(secrets.plant(canary("OLD_CLIENT")))
+        config["auth"]["keys"].append({"name": "filed", "key": {"file": str(client_key)}})
         with start_gateway(folder, secrets, config) as gateway:
-            yield Bench(gateway, upstream, rotated)
+            yield Bench(gateway, upstream, rotated, client_key)
 
 
 def soon(seconds: float) -> str:
@@ -222,6 +226,19 @@ def test_case_64_a_new_secret_in_its_file_is_used_without_a_restart(bench: Bench
     new.replace(bench.rotated)
     bench.gateway.eventually(lambda: bench.gateway.chat("filed/filed").status == 200, "the new secret in use")
     assert seen == [canary("OLD_FILE"), canary("NEW_FILE")]
+
+
+def test_a_clients_key_in_a_file_is_another_as_soon_as_the_file_is(bench: Bench) -> None:
+    bench.script("alone", {})
+    bench.admin("POST", "/admin/v1/providers/alone/reset")
+
+    def status(key: str) -> int:
+        return bench.gateway.post("/v1/chat/completions", chat_body("alone/alone"), key=key).status
+
+    assert status(canary("OLD_CLIENT")) == 200
+    bench.client_key.write_text(bench.gateway.secrets.plant(canary("NEW_CLIENT")))
+    bench.gateway.eventually(lambda: status(canary("NEW_CLIENT")) == 200, "the new key", within=3.0)
+    assert status(canary("OLD_CLIENT")) == 401
 
 
 def test_the_command_line_shows_the_running_gateways_states(

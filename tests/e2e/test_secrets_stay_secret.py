@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 from tests.harness import actions as act
@@ -52,24 +53,35 @@ def provoke(gateway: Gateway, slot: Slot, secret: str, prompt: str) -> None:
 def test_no_secret_shows_anywhere(tmp_path: Path, secrets: Secrets) -> None:
     credential = secrets.plant(canary("CREDENTIAL"))
     prompt = secrets.plant(canary("PROMPT"))
+    stored = secrets.plant(canary("STORED"))
+    sealing = secrets.plant(base64.b64encode(b"canary-that-seals-the-stored-one").decode())
     from_environment = secrets.plant(canary("OPENAI_FROM_ENVIRONMENT"))
     with Upstream() as upstream:
         settings = {"keys": [credential], "exact": True}
         providers = {
             "up": provider(upstream, "up", **settings),
             "old": provider(upstream, "up", keys=[credential]),
+            "kept": provider(upstream, "kept", keys=[]),
         }
         config = config_for(providers, {"fast": ["up/up"]})
         environment = {
             "OPENAI_API_KEY": from_environment,
             "SWITCHGEAR_MASTER_KEY": secrets.plant(canary("MASTER")),
+            "SWITCHGEAR_ENCRYPTION__KEYS": sealing,
         }
         with start_gateway(tmp_path / "run", secrets, config, env=environment) as gateway:
+            body = {"key": stored}
+            added = gateway.post("/admin/v1/providers/kept/credentials", body, key=canary("MASTER"))
+            assert added.status == 201, added.body
             provoke(gateway, upstream.slot("up"), credential, prompt)
-            gateway.metrics()
-            gateway.eventually(lambda: len(gateway.rows()) >= 26, "the rows")
-            gateway.assert_no_secrets()
             assert credential in repr(upstream.slot("up").last.headers), "the credential was not used at all"
+            for status in (400, 401):
+                upstream.slot("up").script(act.error_reply(status, f"You sent Bearer {stored}"))
+                assert gateway.chat("kept/up").status >= 400
+            assert stored in repr(upstream.slot("up").last.headers), "the stored one was not used at all"
+            gateway.metrics()
+            gateway.eventually(lambda: len(gateway.rows()) >= 28, "the rows")
+            gateway.assert_no_secrets()
     # Leaving the block looks through the output and the files once more.
 
 

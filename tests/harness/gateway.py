@@ -347,7 +347,8 @@ def free_port() -> int:
 def secrets_of(config: Mapping[str, Any]) -> Iterator[str]:
     """Give the keys and credentials that stand in a configuration."""
     for key in config.get("auth", {}).get("keys", []):
-        yield key["key"]
+        if isinstance(key["key"], str):
+            yield key["key"]
     for provider in config.get("providers", {}).values():
         for credential in provider.get("keys", []):
             text = credential["key"] if isinstance(credential, dict) else credential

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from app.cli.database import database_of, exists
 from app.config.storage import Storage
 from app.store.calls import CallStore
+from app.store.credentials import CredentialStore, StoredCredential
 from app.store.database import StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
 
@@ -19,6 +20,7 @@ class Contents:
     keys: Sequence[StoredKey] = ()
     offsets: Mapping[str, int] = field(default_factory=dict)
     """Spool file → bytes of it that are in the database."""
+    credentials: Sequence[StoredCredential] = ()
     trouble: str | None = None
 
     @property
@@ -35,6 +37,7 @@ async def read_contents(storage: Storage, spool_files: Sequence[str]) -> Content
         async with database_of(storage) as database:
             calls = CallStore(database)
             offsets = {name: await calls.spool_offset(name) for name in spool_files}
-            return Contents(await KeyStore(database).list_keys(), offsets)
+            keys = await KeyStore(database).list_keys()
+            return Contents(keys, offsets, await CredentialStore(database).list_credentials())
     except StoreUnavailable as error:
         return Contents(trouble=str(error))

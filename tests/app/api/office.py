@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,6 +15,7 @@ import structlog
 
 from app.api.admin import AdminRooms
 from app.api.admin_accounts import AccountRooms
+from app.api.admin_credentials import CredentialRooms
 from app.api.admin_keys import KeyRooms
 from app.api.callers import Callers
 from app.api.departure import Cancel
@@ -26,11 +30,14 @@ from app.auth.freshness import Freshness
 from app.auth.keyring import KeyRing
 from app.auth.snapshot import StoredKeys
 from app.auth.tokens import Tokens
+from app.auth.upstream.stored import StoredCredentials
+from app.config.loader import load
 from app.config.models import Config
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
 from app.store.audit import AuditStore
 from app.store.calls import CallStore
+from app.store.credentials import CredentialStore
 from app.store.database import Database
 from app.store.keys import KeyStore
 from app.telemetry.clock import Clock
@@ -66,6 +73,7 @@ CONFIG: dict[str, Any] = {
     "teams": {"red": {"organisation": "acme", "models": ["openai/*", "fast"]}, "blue": {}},
     "users": {"ann": {"team": "red"}, "bob": {"team": "blue"}, "off": {"disabled": "true"}},
 }
+ENCRYPTION_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 def key_of(name: str) -> str:
@@ -91,6 +99,9 @@ class Office:
         self.log = structlog.get_logger()
         self.fellows = Fellows("", 1, self.log)
         self.store = KeyStore(database)
+        self.credential_store = CredentialStore(database)
+        self.stored_credentials = StoredCredentials(self.credential_store, self.log)
+        self.loaded = load([Path(os.devnull)], {"SWITCHGEAR_ENCRYPTION__KEYS": ENCRYPTION_KEY}, {})
         self.audit = AuditStore(database)
         self.budgets = LocalBudgets(BudgetBook(), _nothing_spent)
         self.ring = KeyRing(configured_keys(self.config), time.time)
@@ -129,6 +140,14 @@ class Office:
             credentials=Credentials((), lambda: 0.5),
             reloads=reloads,
             keys=KeyRooms(self.store, self.stored, self.fellows, self.clock, self.log),
+            stored_credentials=CredentialRooms(
+                self.credential_store,
+                self.stored_credentials,
+                self.fellows,
+                lambda: self.loaded,
+                self.clock,
+                self.log,
+            ),
             accounts=AccountRooms(CallStore(database), self.budgets, self.ring, self.audit, self.clock),
             fellows=self.fellows,
             clock=self.clock,

@@ -23,6 +23,7 @@ def seen(
     pooled: dict[str, Any] = {
         "provider": "up",
         "credential": 0,
+        "id": None,
         "state": credential,
         "reason": None,
         "usable_in": 0.0,

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from app.config.activation import ActiveProvider
+from app.config.activation import ActiveProvider, ProviderCredential, switched_on
 from app.config.loader import Loaded
 from providers.catalog import CATALOG
-from providers.types import Operation
+from providers.types import Operation, Secret
 
 
 def names(loaded: Loaded) -> list[str]:
@@ -206,3 +206,41 @@ def test_every_row_of_the_catalogue_can_be_switched_on(loads) -> None:
     loaded = loads(text)
     assert names(loaded) == list(CATALOG)
     assert loaded.notices == ()
+
+
+def test_credentials_of_the_database_join_the_others_and_switch_on_what_lacks_one(loads) -> None:
+    text = """
+    providers:
+      zeta: {base_url: 'https://z.test/', keys: [zeta-key-1, zeta-key-2]}
+      mistral: {keys: ["${NONE:-}", "${NONE:-}"]}
+    models: {both: [mistral/small, zeta/small]}
+    """
+    loaded = loads(text)
+    assert names(loaded) == ["zeta"]
+    assert [notice.split()[0] for notice in loaded.notices] == ["mistral", "models.both:"]
+    stored = {
+        name: [ProviderCredential(Secret(f"{name}-kept-{n}"), weight=n, stored=n) for n in (7, 9)]
+        for name in ("openai", "mistral", "zeta", "gone")
+    }
+    joined = loaded.with_credentials(stored)
+    assert (names(joined), joined.notices) == (["zeta", "mistral", "openai"], ())
+    zeta, mistral, openai = joined.providers
+    assert keys_of(zeta) == ["zeta-key-1", "zeta-key-2", "zeta-kept-7", "zeta-kept-9"]
+    assert [each.position for each in zeta.credentials] == [0, 1, 2, 3]
+    # The places of empty keys are not given away: limits are found by them.
+    assert [each.position for each in mistral.credentials] == [2, 3]
+    assert [(each.position, each.stored, each.weight) for each in openai.credentials] == [
+        (0, 7, 7),
+        (1, 9, 9),
+    ]
+    assert joined.with_credentials({"zeta": stored["zeta"][:1]}).notices == loaded.notices
+    assert (names(loads("").with_credentials({"openai": stored["openai"]})), names(loads(""))) == (
+        ["openai"],
+        ["echo"],
+    )
+
+
+def test_a_provider_that_wants_more_than_a_credential_stays_off(loads) -> None:
+    known = tuple(dataclasses.replace(each, missing=("resource",)) for each in loads("").known)
+    stored = {"openai": [ProviderCredential(Secret("sk-kept"), stored=1)]}
+    assert [each.name for each in switched_on(known, stored)] == ["echo"]

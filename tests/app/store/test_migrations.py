@@ -136,7 +136,7 @@ async def test_a_locked_database_is_migrated_when_it_is_free(tmp_path):
 def test_the_last_step_is_the_version_of_the_tables():
     steps = ScriptDirectory(str(Path(app.store.preparing.__file__).parent / "migrations"))
     assert steps.get_heads() == [str(SCHEMA_VERSION)]
-    assert [step.revision for step in steps.walk_revisions()] == ["4", "3", "2", "1"]
+    assert [step.revision for step in steps.walk_revisions()] == ["5", "4", "3", "2", "1"]
 
 
 async def test_the_first_step_makes_what_the_first_release_made(tmp_path):

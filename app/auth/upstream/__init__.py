@@ -1,0 +1,1 @@
+"""Who we are to providers: credentials that are kept sealed in the database."""
