@@ -66,6 +66,8 @@ class ActiveProvider:
     retry: RetrySettings = field(default_factory=RetrySettings)
     region: str | None = None
     pool: Pool = field(default_factory=Pool)
+    paths: Mapping[Operation, str] = field(default_factory=dict)
+    """Operations that it has elsewhere than its dialect says."""
 
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
@@ -205,6 +207,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         retry=settings.retry,
         region=settings.region,
         pool=settings.pool,
+        paths=row.paths if candidate.dialect == row.dialect else {},
     )
 
 

@@ -217,4 +217,5 @@ def _target(provider: ActiveProvider, model: str) -> Target:
         drop=provider.drop,
         headers=provider.headers,
         max_tokens=provider.max_tokens,
+        paths=provider.paths,
     )

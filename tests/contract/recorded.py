@@ -53,7 +53,8 @@ class Recorded:
         return target(self.provider, exact=self.exact)
 
     def call(self, **fields: object) -> Call:
-        return call(self.operation, **fields)
+        asked = {"encoding_format": "base64"} if "base64" in self.name else {}
+        return call(self.operation, **asked, **fields)
 
     def open(self, *, include_usage: bool = False) -> StreamDecoder:
         options = {"stream_options": {"include_usage": True}} if include_usage else {}
