@@ -128,7 +128,9 @@ class Call:
     @property
     def stream(self) -> bool:
         """Whether the client wants server-sent events."""
-        return self.body.get("stream") is True or self.body.get("stream_format") == "sse"
+        if self.operation is Operation.SPEECH:
+            return self.body.get("stream_format") == "sse"
+        return self.body.get("stream") is True
 
     @property
     def delivery(self) -> Delivery:

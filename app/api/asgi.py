@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -54,12 +54,20 @@ def error_messages(error: GatewayError, request_id: str, *, close: bool = False)
     )
 
 
+class Endpoints(Protocol):
+    """Where the token endpoints are."""
+
+    def at(self, path: str) -> Mapping[str, App] | None:
+        """Give those of a path by method; None where there is none."""
+        ...
+
+
 class FrontHall:
     """Sends each request to its room."""
 
     def __init__(
         self,
-        calls: Mapping[str, App],
+        calls: Endpoints,
         pages: App,
         new_id: Callable[[], str],
         log: FilteringBoundLogger,
@@ -95,12 +103,14 @@ class FrontHall:
                 await self._refuse(Internal(), request_id, tagged)
 
     def _room(self, scope: Scope) -> App:
-        room = self._calls.get(scope["path"])
-        if room is None:
+        rooms = self._calls.at(scope["path"])
+        if rooms is None:
             return self._pages
-        if scope["method"] != "POST":
+        room = rooms.get(scope["method"])
+        if room is None:
             raise MethodNotAllowed(
-                f"{scope['path']} takes POST, not {scope['method']}.", headers=(("allow", "POST"),)
+                f"{scope['path']} takes {' or '.join(rooms)}, not {scope['method']}.",
+                headers=(("allow", ", ".join(rooms)),),
             )
         return room
 

@@ -30,6 +30,7 @@ from app.gateway.gateway import Gateway
 from app.gateway.guard import Gate, Guard
 from app.gateway.hedge import Hedges
 from app.gateway.inflight import InFlight
+from app.gateway.jobs import Jobs
 from app.gateway.loads import LoadGate, Loads
 from app.gateway.notices import Notices
 from app.gateway.pursuit import Patience
@@ -135,7 +136,7 @@ class Listener:
     committed: bool = False
     left: bool = False
 
-    async def reply(self, body: bytes, headers: Any) -> None:
+    async def reply(self, body: bytes, headers: Any, _media: str = "") -> None:
         await asyncio.sleep(0)
         self.committed, self.received, self.headers = True, body, dict(headers)
 
@@ -292,6 +293,7 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         ledger=Ledger(memory, lambda: None),  # type: ignore[arg-type] - it has the one method that is used
         hedges=Hedges(settings.hedges, Shortcuts(metrics.registry).count_hedge),
         flights=Flights(settings.single_flight),
+        jobs=Jobs(credentials, b"spare"),
         max_attempts=lambda _model, targets: attempts_of(None, targets),
         random=lambda: 0.5,
     )
