@@ -14,6 +14,9 @@ _CHAT_EMBEDDINGS = frozenset({Operation.CHAT, Operation.EMBEDDINGS})
 _WORDS = _CHAT_EMBEDDINGS | {Operation.COMPLETIONS}
 _ALL = frozenset(Operation)
 _HEARING = frozenset({Operation.TRANSCRIPTION, Operation.TRANSLATION})
+_VIDEOS = frozenset(
+    {Operation.VIDEO, Operation.VIDEO_STATUS, Operation.VIDEO_CONTENT, Operation.VIDEO_DELETE}
+)
 _JOBS = frozenset({Operation.VIDEO, Operation.VIDEO_STATUS})
 """Videos whose files are fetched from the URL that their status tells."""
 
@@ -71,13 +74,12 @@ _ROWS = (
             "babbage-*",
             "ft:*",
             "dall-e-*",
-            "sora-*",
             "tts-*",
             "whisper-*",
             "omni-moderation-*",
         ),
         quirks=Quirks(exact=True),  # the reference
-        operations=_ALL - {Operation.RERANK},
+        operations=_ALL - _VIDEOS - {Operation.RERANK},  # its videos ended in September 2026
     ),
     Provider(
         name="anthropic",

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from providers.echo.request import Request, TextList, text_of
+from providers.echo.request import Request, text_of
 from providers.echo.saying import tokens_of
 from providers.echo.works import base64_png, judged, ranked, video, wav
 from providers.types import Json, JsonObject
@@ -151,7 +151,7 @@ class Hearing(Request, frozen=True, kw_only=True):
 class Moderation(Request, frozen=True, kw_only=True):
     """A request to `/moderations`."""
 
-    input: str | TextList | list[dict[str, Json]]
+    input: str | list[Json]
 
     def made(self) -> Made:
         """Look for the names of the categories."""
@@ -193,8 +193,9 @@ def fields_of(beginning: bytes, size: int) -> JsonObject:
         name.decode().removesuffix("[]"): value.decode(errors="replace")
         for name, value in _FIELD.findall(beginning)
     }
-    if (number := fields.get("n")) is not None:
-        fields["n"] = int(number) if str(number).isdigit() else number
+    for name in ("n", "partial_images"):
+        if str(fields.get(name)).isdigit():
+            fields[name] = int(fields[name])
     file = _FILE.search(beginning)
     return {**fields, "filename": file[1].decode(errors="replace") if file else "", "size": size}
 
