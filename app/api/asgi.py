@@ -25,6 +25,9 @@ _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 REQUEST_ID = "switchgear.request_id"
 """The key under which the scope carries the request id."""
 
+BREAK_OFF = "switchgear.break_off"
+"""The key under which it carries what closes the connection without the end of the response."""
+
 
 def header(headers: RawHeaders, name: bytes) -> bytes | None:
     """Give the first header of that lower-case name."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from app.api.asgi import REQUEST_ID, Receive, Scope, Send
+from app.api.asgi import BREAK_OFF, REQUEST_ID, Receive, Scope, Send
 from app.api.asked import Asked, Reader
 from app.api.body import ClientGone
 from app.api.client import ClientConnection
@@ -47,7 +47,7 @@ class CallEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call: authenticate, read, answer, and be sure that it is told of."""
         log = self._open_log(scope)
-        client = ClientConnection(send, log.request_id)
+        client = ClientConnection(send, log.request_id, scope.get(BREAK_OFF))
         try:
             with self.rooms.current.snapshot as snapshot:
                 await self._serve(snapshot, scope, receive, client, log)

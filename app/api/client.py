@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from app.api.asgi import Send, error_messages
 from app.errors import GatewayError
@@ -24,8 +24,10 @@ _HEADERS: Mapping[Delivery, Headers] = {Delivery.BYTES: _UNBUFFERED}
 class ClientConnection:
     """Answers one request. Implements `app.gateway.client.Client`."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, break_off: Callable[[], None] | None = None) -> None:
+        """`break_off` closes the connection without the end of the response."""
         self._send = send
+        self._break_off = break_off
         self._request_id = request_id
         self._sending = False
         self._last_sent = 0.0
@@ -55,12 +57,14 @@ class ClientConnection:
     async def refuse(self, error: GatewayError, *, close: bool) -> None:
         """Tell the client of an error: as a response, or as the last event of a stream, without `[DONE]`.
 
-        Bytes of another kind have no place for one: their response stays without its end, so that the server breaks it off.
+        Bytes of another kind have no place for one: their response breaks off.
         """
         if self.ended or self.left:
             return
         if self.committed and self.delivery is Delivery.BYTES:
             self.ended = True
+            if self._break_off is not None:
+                self._break_off()
             return
         if self.committed:
             await self._body(b"data: %b\n\n" % error.body(), more=False)

@@ -55,6 +55,7 @@ async def test_what_is_made_is_paid_for_by_its_own_unit(tmp_path: Path) -> None:
         (record,) = home.memory.records
         assert record.cost_nano == cost == home.spent("key:ci"), operation
         assert (record.operation, record.outcome, home.reserved()) == (operation, "success", 0)
+        assert record.units, operation
         if operation is Operation.SPEECH:
             assert client.received.startswith(sound)
             assert client.headers["content-type"] == "audio/mpeg"
