@@ -12,7 +12,8 @@ def _read(call: Call, _target: Target, answer: JsonObject) -> tuple[JsonObject, 
     # Fireworks has the results under `data`, as OpenAI has all lists.
     listed = answer.pop("data", None)
     results = wire.objects(answer.get("results") or listed, "the list of results")
-    answer["results"] = [_result(item) for item in results]
+    documents = call.body.get("documents") if call.body.get("return_documents") is True else None
+    answer["results"] = [_result(item, documents) for item in results]
     answer["id"] = wire.text_or_none(answer.get("id")) or f"rerank-{call.id}"
     used = counts.read(answer.get("usage"))
     meta = answer.get("meta")
@@ -32,10 +33,15 @@ def searched(meta: JsonObject) -> Usage | None:
     return None if units is None and tokens is None else Usage(input_tokens=tokens or 0, searches=units or 0)
 
 
-def _result(item: JsonObject) -> JsonObject:
-    if wire.whole_number(item.get("index")) is None or not _is_number(item.get("relevance_score")):
+def _result(item: JsonObject, documents: Json) -> JsonObject:
+    index = wire.whole_number(item.get("index"))
+    if index is None or not _is_number(item.get("relevance_score")):
         raise MalformedResponse("a result has no index or no score")
-    return item
+    if "document" in item or not isinstance(documents, list) or index >= len(documents):
+        return item
+    # Cohere's first version gave the documents back where that was asked for, and few do still.
+    document = documents[index]
+    return {**item, "document": document if isinstance(document, dict) else {"text": document}}
 
 
 def _is_number(value: Json) -> bool:

@@ -213,6 +213,8 @@ def test_rerank_of_others_has_coheres_shape() -> None:
         assert (body["results"], body["meta"]) == ([result], {"tokens": {"input_tokens": 7}})
         assert body["id"]
         assert reply.usage == Usage(input_tokens=7)
+    echoed = said("vllm", Operation.RERANK, {"results": [result]}, return_documents=True)
+    assert json.loads(echoed.body)["results"] == [{**result, "document": {"text": "b"}}]
     assert built("groq", Operation.RERANK).url.endswith("/openai/v1/reranking")
 
 
