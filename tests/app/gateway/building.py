@@ -207,6 +207,7 @@ class House:
         operation: Operation = Operation.CHAT,
         session: str = "",
         deadline: float = math.inf,
+        job: str = "",
     ) -> Listener:
         """Serve one call. Raises what the client is told."""
         listener = client or Listener()
@@ -214,7 +215,7 @@ class House:
         principal = self.keys[key]
         log = CallLog(number, number, "POST", "/v1/x", self.clock, self.told.append, operation, self.time[1])
         log.identify(principal)
-        asked = Call(operation, body["model"], body, number, session=session)
+        asked = Call(operation, body["model"], body, number, session=session, job=job)
         await self.gateway.serve(asked, principal, listener, log, deadline)
         return listener
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,33 @@ async def test_case_a_strict_budget_takes_what_it_can_bound(tmp_path: Path) -> N
         answer = answers.get(operation, whole({}))
         home.wire.answer = lambda _, answer=answer: answer
         assert await home.outcome(body, operation=operation) == outcome, (prices, operation)
+
+
+async def test_a_video_is_asked_about_where_and_as_it_was_submitted(tmp_path: Path) -> None:
+    """By the same credential, for nothing, and for as long as that credential is there."""
+    keys = "[cred-a-0123456789, cred-b-0123456789]"
+    provider = f"base_url: http://127.0.0.1:9/v1, keys: {keys}, allow_private: true"
+    prices = 'prices: {"*": {video_second: "0.1", request: "0.5"}}'
+    home = build(
+        tmp_path,
+        config_yaml(key=LEARNED.replace("1.00", "99"), providers=f"  up: {{{provider}, {prices}}}\n"),
+    )
+    home.wire.answer = lambda _: whole({"id": "upstream-1", "status": "queued"})
+    names = []
+    for _ in range(4):
+        client = await home.serve({"model": "m", "prompt": "p", "seconds": "1"}, operation=Operation.VIDEO)
+        names.append(json.loads(client.received)["id"])
+    submitted = list(home.wire.keys)
+    assert set(submitted) == {"cred-a-0123456789", "cred-b-0123456789"}
+    spent = home.spent("key:ci")
+    for operation in (Operation.VIDEO_STATUS, Operation.VIDEO_DELETE):
+        home.wire.keys.clear()
+        for name in names:
+            client = await home.serve({"model": ""}, operation=operation, job=name)
+            assert json.loads(client.received)["id"] == name
+        assert home.wire.keys == submitted
+    assert home.spent("key:ci") == spent == 4 * 600_000_000
+    assert home.memory.records[-1].model == "m"
 
 
 def test_published_prices_of_images_and_sound_are_known() -> None:
