@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
+
+from providers.files import Content as Content
+from providers.files import InBase64 as InBase64
+from providers.files import Upload as Upload
 
 Json = Any
 """Whatever `json.loads` may give. The one place where `Any` has a name."""
@@ -46,38 +50,6 @@ class Delivery(StrEnum):
     """As server-sent events that are passed on as they are: each `Chunk.data` is whole frames. There is no `[DONE]`."""
     BYTES = "bytes"
     """As a body of any other kind, while it arrives: `Chunk.data` is a piece of it."""
-
-
-class Content(Protocol):
-    """Bytes that are too many to hold, such as an uploaded file. An adapter passes it on and never reads it."""
-
-    @property
-    def size(self) -> int:
-        """How many bytes they are."""
-        ...
-
-    def pieces(self) -> AsyncIterator[bytes]:
-        """Give them, from the first on each time: every attempt sends them anew."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class InBase64:
-    """Stands in a request's body for the content in base64, without line breaks."""
-
-    content: Content
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One file of a client's form."""
-
-    name: str
-    """The field, as the client wrote it: `file`, `image[]`."""
-    filename: str
-    media: str
-    """Its content type."""
-    content: Content = field(repr=False)
 
 
 class Secret:
