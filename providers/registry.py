@@ -1,4 +1,4 @@
-"""Dialect and operation → adapter. One table."""
+"""The dialects: one line each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
 from providers.blackbox import image_generation as blackbox_images
+from providers.dialect import Dialect
 from providers.openai import (
     chat,
     completions,
@@ -41,21 +42,18 @@ _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     }
 )
 
-_ADAPTERS: Mapping[str, Mapping[Operation, Adapter]] = MappingProxyType(
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
-        "openai": _OPENAI,
-        "anthropic": MappingProxyType({Operation.CHAT: anthropic_chat}),
-        "blackbox": MappingProxyType(
-            {Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER}
-        ),
-        "echo": _OPENAI,
+        "openai": Dialect(_OPENAI),
+        "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
+        "blackbox": Dialect({Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER}),
+        "echo": Dialect(_OPENAI),
     }
 )
-
-DIALECTS = frozenset(_ADAPTERS)
 """The dialects that a provider may name."""
 
 
 def adapter_for(dialect: str, operation: Operation) -> Adapter | None:
     """Give the adapter, or None where the dialect is unknown or has no such operation."""
-    return _ADAPTERS.get(dialect, {}).get(operation)
+    known = DIALECTS.get(dialect)
+    return None if known is None else known.adapters.get(operation)

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from providers.files import Content as Content
-from providers.files import InBase64 as InBase64
-from providers.files import Upload as Upload
+from providers.files import Content as Content  # noqa: PLC0414 - given on from here, with the other values
+from providers.files import InBase64 as InBase64  # noqa: PLC0414 - as above
+from providers.files import Upload as Upload  # noqa: PLC0414 - as above
 
 Json = Any
 """Whatever `json.loads` may give. The one place where `Any` has a name."""
@@ -176,6 +176,8 @@ class Target:
     """What to ask for where the dialect needs a number and the client gave none."""
     paths: Mapping[Operation, str] = field(default_factory=dict)
     """Operations that this provider has elsewhere than its dialect says."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the dialect's own, by name; each that it knows has a value."""
 
     def using(self, credential: Secret, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""
@@ -192,6 +194,7 @@ class Target:
             self.headers,
             self.max_tokens,
             self.paths,
+            self.options,
         )
 
     @property

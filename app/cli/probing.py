@@ -135,4 +135,5 @@ def _target(provider: ActiveProvider, credential: ProviderCredential | None) -> 
         model="",
         credential=credential.key if credential else None,
         headers=provider.headers,
+        options=provider.options,
     )

@@ -6,13 +6,13 @@ Pure: the environment is an argument.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from app.config import credentials, urls
-from app.config.environment import variable
+from app.config import credentials, dialect_options, urls
+from app.config.environment import first_set, variable
 from app.config.models import Config, ProviderSettings, Timeouts
 from app.config.pool import Pool
 from app.config.problems import Mark, Problem, did_you_mean
@@ -65,6 +65,8 @@ class ActiveProvider:
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
     retry: RetrySettings = field(default_factory=RetrySettings)
     region: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the dialect's own; each that it knows has a value."""
     pool: Pool = field(default_factory=Pool)
     paths: Mapping[Operation, str] = field(default_factory=dict)
     """Operations that it has elsewhere than its dialect says."""
@@ -91,7 +93,7 @@ def activate(
     names = dict.fromkeys((*config.providers, *catalog))
     candidates = [_candidate(name, config, catalog, environ) for name in names]
     wanted = [candidate for candidate in candidates if candidate.wanted]
-    on = [candidate for candidate in wanted if not candidate.lacks_key]
+    on = [candidate for candidate in wanted if not candidate.lacks]
     if not on:
         on = [candidate for candidate in candidates if candidate.row.transport == "embedded"]
     return Activation(
@@ -102,7 +104,7 @@ def activate(
             for each in on
             if _in_the_clear(each)
         ),
-        tuple(_why_off(candidate) for candidate in wanted if candidate.lacks_key),
+        tuple(_why_off(candidate) for candidate in wanted if candidate.lacks),
     )
 
 
@@ -118,6 +120,7 @@ class _Candidate:
     """The vendor's variable that gave it, if one did."""
     base_url: str
     base_url_from: str | None
+    options: Mapping[str, str]
 
     @property
     def wanted(self) -> bool:
@@ -128,8 +131,18 @@ class _Candidate:
         return self.row.key_required and not self.credentials
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """The dialect's options that nothing gives."""
+        return tuple(name for name in dialect_options.known_to(self.dialect) if name not in self.options)
+
+    @property
+    def lacks(self) -> bool:
+        """Whether it stays off: for want of a key or, where the file does not name it, of an option."""
+        return self.lacks_key or (not self.named and bool(self.missing))
+
+    @property
     def dialect(self) -> str:
-        return self.settings.dialect or self.row.dialect
+        return _dialect(self.row, self.settings)
 
     @property
     def allow_private(self) -> bool:
@@ -153,9 +166,10 @@ def _candidate(
         for position, each in enumerate(settings.keys)
         if each.key
     )
-    key_variable = None if own else _first_set(row.env, environ)
-    url_variable = None if settings.base_url else _first_set(row.base_url_env, environ)
+    key_variable = None if own else first_set(row.env, environ)
+    url_variable = None if settings.base_url else first_set(row.base_url_env, environ)
     base_url = settings.base_url or row.base_url
+    options = dialect_options.values_for(_dialect(row, settings), settings.options, environ)
     return _Candidate(
         name=name,
         row=row,
@@ -163,13 +177,16 @@ def _candidate(
         named=name in config.providers,
         credentials=(ProviderCredential(Secret(environ[key_variable])),) if key_variable else own,
         credential_from=key_variable,
-        base_url=_completed(environ[url_variable], row.base_url) if url_variable else base_url,
+        base_url=_completed(environ[url_variable], row.base_url)
+        if url_variable
+        else dialect_options.filled(base_url, options),
         base_url_from=url_variable,
+        options=options,
     )
 
 
-def _first_set(names: Iterable[str], environ: Mapping[str, str]) -> str | None:
-    return next((name for name in names if environ.get(name)), None)
+def _dialect(row: Provider, settings: ProviderSettings) -> str:
+    return settings.dialect or row.dialect
 
 
 def _completed(given: str, usual: str) -> str:
@@ -206,6 +223,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         breaker=settings.breaker,
         retry=settings.retry,
         region=settings.region,
+        options=candidate.options,
         pool=settings.pool,
         paths=row.paths if candidate.dialect == row.dialect else {},
     )
@@ -228,6 +246,10 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
         yield Problem(place(tree, (*path, "dialect")), (*path, "dialect"), message, hint)
     elif not candidate.operations:
         yield Problem(place(tree, path), path, "nothing that the gateway offers can be asked of it")
+    missing = candidate.missing if candidate.named else ()
+    yield from dialect_options.problems(
+        candidate.name, candidate.dialect, candidate.settings.options, missing, tree
+    )
     # A key from the file is judged with the other secrets there.
     if candidate.credential_from:
         said = credentials.fault_of(candidate.credentials[0].key.reveal(), guards_us=False)
@@ -247,5 +269,9 @@ def _in_the_clear(candidate: _Candidate) -> bool:
 
 
 def _why_off(candidate: _Candidate) -> str:
-    why = "its key is empty" if candidate.settings.keys else "it has no key"
-    return f"{candidate.name} is off: {why}; set {' or '.join(candidate.row.env) or 'its keys'}"
+    if candidate.lacks_key:
+        why = "its key is empty" if candidate.settings.keys else "it has no key"
+        return f"{candidate.name} is off: {why}; set {' or '.join(candidate.row.env) or 'its keys'}"
+    known = dialect_options.known_to(candidate.dialect)
+    wanted = [" or ".join(known[name].env) or f"its option `{name}`" for name in candidate.missing]
+    return f"{candidate.name} is off: it needs {' and '.join(candidate.missing)}; set {' and '.join(wanted)}"

@@ -161,3 +161,8 @@ def _as_variable(path: Sequence[str]) -> str:
 
 def _folded(name: str) -> str:
     return name.lower().replace("-", "_").replace(".", "_")
+
+
+def first_set(names: Iterable[str], environ: Mapping[str, str]) -> str | None:
+    """Give the first of these variables that holds something."""
+    return next((name for name in names if environ.get(name)), None)

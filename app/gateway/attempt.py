@@ -12,6 +12,7 @@ from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from providers.adapter import Adapter
 from providers.errors import Disconnected, MalformedResponse, UpstreamError, UpstreamTimeout
+from providers.registry import DIALECTS
 from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
 
 T = TypeVar("T")
@@ -88,7 +89,7 @@ class Attempt:
         kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
         if answer.head.status == 200 and self.call.delivery is Delivery.BYTES:
             return
-        if answer.head.status == 200 and kind in ("text/event-stream", ""):
+        if answer.head.status == 200 and kind in (DIALECTS[self.target.dialect].stream_type, ""):
             return
         body = await _by(by, self._read(answer), "the rest of its answer")
         self.adapter.parse_response(self.call, self.target, answer.head, body)

@@ -235,4 +235,5 @@ def _target(provider: ActiveProvider, model: str) -> Target:
         headers=provider.headers,
         max_tokens=provider.max_tokens,
         paths=provider.paths,
+        options=provider.options,
     )

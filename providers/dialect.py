@@ -1,0 +1,29 @@
+"""What a dialect consists of: its adapters, and what the gateway must know to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from providers.adapter import Adapter
+from providers.types import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of a dialect's own, such as the version of an API. It fills `{name}` in a base URL."""
+
+    default: str | None = None
+    """None: it has to be given."""
+    env: tuple[str, ...] = ()
+    """The vendor's own variables for it; the first that is set counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One row of the registry."""
+
+    adapters: Mapping[Operation, Adapter]
+    options: Mapping[str, Option] = field(default_factory=dict)
+    stream_type: str = "text/event-stream"
+    """The media type of its streams."""
