@@ -7,18 +7,46 @@ from types import MappingProxyType
 
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
+from providers.blackbox import image_generation as blackbox_images
 from providers.dialect import Dialect
-from providers.openai import chat, completions, embeddings
+from providers.openai import (
+    chat,
+    completions,
+    embeddings,
+    hearing,
+    image_edit,
+    image_generation,
+    moderation,
+    rerank,
+    speech,
+    videos,
+)
 from providers.types import Operation
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
-    {Operation.CHAT: chat, Operation.COMPLETIONS: completions, Operation.EMBEDDINGS: embeddings}
+    {
+        Operation.CHAT: chat,
+        Operation.COMPLETIONS: completions,
+        Operation.EMBEDDINGS: embeddings,
+        Operation.RERANK: rerank.ADAPTER,
+        Operation.IMAGE_GENERATION: image_generation.ADAPTER,
+        Operation.IMAGE_EDIT: image_edit.ADAPTER,
+        Operation.VIDEO: videos.SUBMIT,
+        Operation.VIDEO_STATUS: videos.STATUS,
+        Operation.VIDEO_CONTENT: videos.CONTENT,
+        Operation.VIDEO_DELETE: videos.DELETE,
+        Operation.SPEECH: speech.ADAPTER,
+        Operation.TRANSCRIPTION: hearing.TRANSCRIPTION,
+        Operation.TRANSLATION: hearing.TRANSLATION,
+        Operation.MODERATION: moderation.ADAPTER,
+    }
 )
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
+        "blackbox": Dialect({Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER}),
         "echo": Dialect(_OPENAI),
     }
 )

@@ -9,6 +9,10 @@ from typing import Any
 
 import msgspec
 
+from providers.files import Content as Content  # noqa: PLC0414 - given on from here, with the other values
+from providers.files import InBase64 as InBase64  # noqa: PLC0414 - as above
+from providers.files import Upload as Upload  # noqa: PLC0414 - as above
+
 Json = Any
 """Whatever `json.loads` may give. The one place where `Any` has a name."""
 
@@ -21,6 +25,31 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    IMAGE_GENERATION = "image_generation"
+    IMAGE_EDIT = "image_edit"
+    VIDEO = "video"
+    """To submit one. The three below are about one that was submitted: `Call.job` names it."""
+    VIDEO_STATUS = "video_status"
+    VIDEO_CONTENT = "video_content"
+    VIDEO_DELETE = "video_delete"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    TRANSLATION = "translation"
+    MODERATION = "moderation"
+
+
+class Delivery(StrEnum):
+    """How an answer comes to the client."""
+
+    WHOLE = "whole"
+    """As one `Reply`."""
+    EVENTS = "events"
+    """As chat streams: each `Chunk.data` is the JSON of an event, `[DONE]` follows the last."""
+    FRAMES = "frames"
+    """As server-sent events that are passed on as they are: each `Chunk.data` is whole frames. There is no `[DONE]`."""
+    BYTES = "bytes"
+    """As a body of any other kind, while it arrives: `Chunk.data` is a piece of it."""
 
 
 class Secret:
@@ -63,17 +92,34 @@ class Call:
     """Unix seconds. Fills `created` of an answer whose provider gives none."""
     session: str = ""
     """What the client calls the conversation that this is a part of. It is never sent on."""
+    files: tuple[Upload, ...] = ()
+    """What came with a form, whose other fields are in `body`: one given as `name[]`, or more than once, as a list."""
+    job: str = ""
+    """What was submitted before, as the provider names it."""
 
     @property
     def stream(self) -> bool:
         """Whether the client wants server-sent events."""
+        if self.operation is Operation.SPEECH:
+            return self.body.get("stream_format") == "sse"
         return self.body.get("stream") is True
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the answer is to come to the client."""
+        if self.stream:
+            return Delivery.EVENTS if self.operation in _IN_WORDS else Delivery.FRAMES
+        return Delivery.BYTES if self.operation in _AS_BYTES else Delivery.WHOLE
 
     @property
     def include_usage(self) -> bool:
         """Whether the client asked for the usage chunk at the end of a stream."""
         options = self.body.get("stream_options")
         return isinstance(options, dict) and options.get("include_usage") is True
+
+
+_IN_WORDS = frozenset({Operation.CHAT, Operation.COMPLETIONS})
+_AS_BYTES = frozenset({Operation.SPEECH, Operation.VIDEO_CONTENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +144,12 @@ class Quirks:
     """Takes tool call ids of nine letters or digits only (Mistral). On: others are re-made."""
     cache_hit_tokens: bool = False
     """Reports cached tokens as `prompt_cache_hit_tokens` (DeepSeek)."""
+    image_sides: bool = False
+    """Takes `width` and `height` for an image's `size`, and `base64` for `b64_json` (Together)."""
+    image_ratio: bool = False
+    """Takes `aspect_ratio` for the `size` of images and videos (xAI)."""
+    files_in_json: bool = False
+    """Takes images to edit as data URLs in JSON, not as a form (xAI)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +174,8 @@ class Target:
     """Fixed extra request headers of the provider's row."""
     max_tokens: int | None = None
     """What to ask for where the dialect needs a number and the client gave none."""
+    paths: Mapping[Operation, str] = field(default_factory=dict)
+    """Operations that this provider has elsewhere than its dialect says."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own, by name; each that it knows has a value."""
 
@@ -139,6 +193,7 @@ class Target:
             self.drop,
             self.headers,
             self.max_tokens,
+            self.paths,
             self.options,
         )
 
@@ -155,7 +210,8 @@ class HttpRequest:
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    body: bytes | tuple[bytes | Content | InBase64, ...] = field(default=b"", repr=False)
+    """A tuple is sent piece by piece, one after the other, and not held; its `content-length` is the gateway's to add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +238,17 @@ class Usage:
     """Part of the output."""
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
+    images: int = 0
+    """Pictures that were made. This and what follows is billed by some beside tokens, or instead."""
+    audio_seconds: float = 0.0
+    """Of sound that was heard or made."""
+    video_seconds: float = 0.0
+    characters: int = 0
+    """Of text that was spoken."""
+    searches: int = 0
+    """Units of searching or ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,22 +256,28 @@ class Reply:
     """A whole answer."""
 
     body: bytes
-    """OpenAI-shaped JSON."""
+    """OpenAI-shaped JSON, or what `media` says."""
     usage: Usage | None
     model: str | None = None
     """The model that the provider says has answered."""
+    media: str = "application/json"
+    """The content type for the client."""
+    job: str = ""
+    """What the provider calls what was submitted. The gateway puts a name of its own into `id` of the body."""
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     """One event of a streamed answer. A struct, since there is one for every token."""
 
     data: bytes
-    """OpenAI-shaped JSON on one line, or empty: this event is for the account only."""
+    """What `Delivery` says; for events OpenAI-shaped JSON on one line. Empty: this is for the account only."""
     usage: Usage | None = None
     """What the provider says so far; the last one counts."""
     model: str | None = None
     text_bytes: int = 0
     """UTF-8 bytes of generated text in it, to estimate what an aborted call has produced."""
+    media: str | None = None
+    """The content type of an answer in bytes. Its first chunk has it."""
 
 
 @dataclass(frozen=True, slots=True)

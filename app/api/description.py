@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from app.api.admin_reception import Reception
-from app.api.calls import PATHS
-from providers.types import Json, Operation
+from app.api.call_descriptions import describe_calls
+from providers.types import Json
 
 
 class ErrorShown(BaseModel):
@@ -45,8 +45,8 @@ def add_description(pages: FastAPI, reception: Reception) -> None:
 
     def openapi() -> dict[str, Json]:
         schema = describe()
-        for operation, path in PATHS.items():
-            schema["paths"].setdefault(f"/v1{path}", {"post": _call_description(operation)})
+        for path, methods in describe_calls().items():
+            schema["paths"].setdefault(path, methods)
         schema["components"]["securitySchemes"] = _SCHEME
         for described in _guarded(schema["paths"]):
             described["security"] = [{name: [] for name in _SCHEME}]
@@ -67,14 +67,3 @@ def _guarded(paths: dict[str, Json]) -> Iterator[dict[str, Json]]:
     for path, methods in paths.items():
         if not path.startswith(_OPEN):
             yield from methods.values()
-
-
-def _call_description(operation: Operation) -> dict[str, Json]:
-    return {
-        "tags": ["calls"],
-        "summary": f"OpenAI's {operation} endpoint; fields travel to the provider as they are.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-        "responses": {
-            "200": {"description": "OpenAI's response, or its server-sent events when `stream` is true."}
-        },
-    }

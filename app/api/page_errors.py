@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.api.calls import PATHS
+from app.api.endpoints import PLACES
 from app.auth.keyring import COME_AGAIN
 from app.errors import (
     BadRequest,
@@ -21,7 +21,7 @@ from app.errors import (
 from app.store.database import StoreUnavailable
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_CALLS = f"calls go to {', '.join(f'/v1{path}' for path in PATHS.values())}"
+_CALLS = f"calls go to {', '.join(f'/v1{place.path}' for place in PLACES.values())}"
 
 
 def add_errors(pages: FastAPI) -> None:

@@ -99,7 +99,8 @@ def explain(
     model: Annotated[str, typer.Option(help="Model as a client would name it.")],
     key: Annotated[str | None, typer.Option(help="Name of the key that would ask.")] = None,
     operation: Annotated[
-        Literal["chat", "completions", "embeddings"], typer.Option(help="What would be asked for.")
+        str,
+        typer.Option(help="What would be asked for: chat, embeddings, rerank, image_generation, speech, …"),
     ] = "chat",
     config: ConfigFiles = None,
 ) -> None:
@@ -108,10 +109,9 @@ def explain(
     from app.cli.database import at_work
     from app.cli.explain import explain as explain_call
     from app.store.database import StoreUnavailable
-    from providers.types import Operation
 
     with failing_on(StoreUnavailable):
-        explain_call(at_work(loaded), model, Operation(operation), key)
+        explain_call(at_work(loaded), model, operation, key)
 
 
 @program.command()

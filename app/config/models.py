@@ -64,6 +64,8 @@ class Server(Section):
     """Port to listen on; 0 takes any free one."""
     max_body: Size = 32 << 20
     """Largest request body that is accepted, in bytes or as `32MiB`."""
+    max_upload: Size = 256 << 20
+    """Largest form with files that is accepted. What is not small waits in a temporary file, not in memory."""
     workers: Workers = 1
     """Processes that serve, one a core; more than one share their limits and budgets through the Redis of `state`."""
     max_inflight: Count = 10_000

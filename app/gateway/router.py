@@ -27,6 +27,7 @@ from app.errors import BadRequest, NotFound, PermissionDenied
 from app.gateway.balance import Ask, Option
 from app.gateway.plan import NONE, Plan
 from app.gateway.public_model import MakesBalancer, PublicModel, in_order, public_model
+from providers.catalog import CATALOG
 from providers.types import Call, Operation, Target
 
 _WILD = frozenset("*?[")
@@ -75,8 +76,18 @@ class Router:
             targets = fallbacks.pop("default", ())
         skipped = tuple(f"{name}: {reason}" for name, reason in asking.skipped.items())
         if not targets:
-            raise _nobody(model, asking)
+            raise self._nobody(model, asking)
         return Plan(targets, rule, skipped, fallbacks, found.timeouts, asking.ask.reasons or NONE)
+
+    def again(self, target: str, model: str, operation: Operation, principal: Principal) -> Plan:
+        """Plan to go to a target where something was submitted under a model's name. Raises as `plan` does."""
+        if not principal.may_use(model, target):
+            raise PermissionDenied(f"This key may not use the model `{model}`.", param="model")
+        asking = _Asking(operation, principal, Ask(Call(operation, model, {}), principal.name))
+        if reason := self._unfit(target, asking):
+            asking.skipped[target] = reason
+            raise self._nobody(model, asking)
+        return Plan((self._made(target),), "it was submitted there")
 
     def names(self, principal: Principal) -> list[tuple[str, str]]:
         """List the models that can be named without guessing: (name, owner), public ones first."""
@@ -165,6 +176,28 @@ class Router:
         provider, _, model = name.partition("/")
         return _target(self._providers[provider], model)
 
+    def _nobody(self, model: str, asking: _Asking) -> PermissionDenied | BadRequest:
+        """Say why no target is left."""
+        left_out = "; ".join(f"{name}: {reason}" for name, reason in asking.skipped.items())
+        if _REGION in asking.skipped.values():
+            return PermissionDenied(
+                f"This key may not use any region where `{model}` is served: {left_out}.",
+                code="region_not_allowed",
+                param="model",
+            )
+        return BadRequest(
+            f"No provider behind `{model}` can take this: {left_out}. {self._having(asking.operation)}",
+            code="unsupported_operation",
+            param="model",
+        )
+
+    def _having(self, operation: Operation) -> str:
+        here = [name for name, provider in self._providers.items() if operation in provider.operations]
+        if here:
+            return f"Providers here that serve {operation}: {', '.join(here)}."
+        known = [row.name for row in CATALOG.values() if operation in row.operations]
+        return f"No provider here serves {operation}; {', '.join(known)} do."
+
     def _nearest(self, model: str, principal: Principal) -> str:
         names = [name for name, _ in self.names(principal)]
         near = get_close_matches(model, names, n=3, cutoff=0.5)
@@ -186,22 +219,6 @@ def _explain(model: PublicModel, options: Sequence[Option], ask: Ask, reasons: d
             reasons[target.name] = f"{why}; in {option.name}: {within}" if is_model else why
 
 
-def _nobody(model: str, asking: _Asking) -> PermissionDenied | BadRequest:
-    """Say why no target is left."""
-    left_out = "; ".join(f"{name}: {reason}" for name, reason in asking.skipped.items())
-    if _REGION in asking.skipped.values():
-        return PermissionDenied(
-            f"This key may not use any region where `{model}` is served: {left_out}.",
-            code="region_not_allowed",
-            param="model",
-        )
-    return BadRequest(
-        f"No provider behind `{model}` can take this: {left_out}.",
-        code="unsupported_operation",
-        param="model",
-    )
-
-
 def _claiming(provider: ActiveProvider, model: str) -> str | None:
     return next((p for p in provider.patterns if fnmatchcase(model, p)), None)
 
@@ -217,5 +234,6 @@ def _target(provider: ActiveProvider, model: str) -> Target:
         drop=provider.drop,
         headers=provider.headers,
         max_tokens=provider.max_tokens,
+        paths=provider.paths,
         options=provider.options,
     )
