@@ -30,6 +30,8 @@ class Provider:
     """Whether it serves nobody without a credential."""
     allow_private: bool = False
     """Whether its address may be on this machine or in a private network."""
+    dialects: Mapping[str, str] = field(default_factory=dict)
+    """Models that it speaks another dialect for: pattern → dialect; the first that fits counts."""
     patterns: tuple[str, ...] = ()
     """Model names it claims, as shell patterns."""
     example: str = ""
@@ -60,10 +62,19 @@ _ROWS = (
             "o3*",
             "o4*",
             "chatgpt-*",
+            "codex-*",
+            "computer-use-*",
             "text-embedding-*",
             "davinci-*",
             "babbage-*",
             "ft:*",
+        ),
+        dialects=MappingProxyType(
+            # Models that chat completions refuse with "only supported in v1/responses".
+            dict.fromkeys(
+                ("*-pro", "*-pro-20*", "gpt-*-codex*", "codex-*", "*-deep-research*", "computer-use-*"),
+                "responses",
+            )
         ),
         quirks=Quirks(exact=True),  # the reference
     ),
@@ -76,6 +87,17 @@ _ROWS = (
         patterns=("claude-*",),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
         max_tokens=4096,  # `max_tokens` is required there; every model takes this many
+        operations=_CHAT,
+    ),
+    Provider(
+        name="perplexity",
+        base_url="https://api.perplexity.ai/v1",
+        example="sonar",
+        dialect="perplexity",
+        env=("PERPLEXITY_API_KEY",),
+        patterns=("sonar", "sonar-*"),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
+        drop=frozenset({"user", "metadata", "safety_identifier"}),  # it has no such fields
         operations=_CHAT,
     ),
     Provider(

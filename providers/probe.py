@@ -22,9 +22,13 @@ class _Probe(NamedTuple):
     authorize: Callable[[Secret], Headers]
 
 
+_OPENAI = _Probe("/models", {}, lambda key: {"authorization": f"Bearer {key.reveal()}"})
+
 _PROBES: Mapping[str, _Probe] = MappingProxyType(
     {
-        "openai": _Probe("/models", {}, lambda key: {"authorization": f"Bearer {key.reveal()}"}),
+        "openai": _OPENAI,
+        "responses": _OPENAI,
+        "perplexity": _OPENAI,
         "anthropic": _Probe(
             "/v1/models", {"anthropic-version": VERSION}, lambda key: {"x-api-key": key.reveal()}
         ),

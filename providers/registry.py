@@ -9,6 +9,8 @@ from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
 from providers.dialect import Dialect
 from providers.openai import chat, completions, embeddings
+from providers.perplexity import chat as perplexity_chat
+from providers.responses import chat as responses_chat
 from providers.types import Operation
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
@@ -19,6 +21,8 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
+        "responses": Dialect({Operation.CHAT: responses_chat.CHAT}),
+        "perplexity": Dialect({Operation.CHAT: perplexity_chat.CHAT}, perplexity_chat.OPTIONS),
         "echo": Dialect(_OPENAI),
     }
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from app.config import credentials, dialect_options, urls
+from app.config import credentials, dialect_options, dialects, urls
 from app.config.environment import first_set, variable
 from app.config.models import Config, ProviderSettings, Timeouts
 from app.config.pool import Pool
@@ -45,6 +45,7 @@ class ActiveProvider:
 
     name: str
     dialect: str
+    """The one of most of its models."""
     base_url: str
     """Without a slash at its end."""
     credentials: tuple[ProviderCredential, ...]
@@ -68,6 +69,22 @@ class ActiveProvider:
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own; each that it knows has a value."""
     pool: Pool = field(default_factory=Pool)
+    dialects: Mapping[str, str] = field(default_factory=dict)
+    """Those of the other models, by pattern; the first that fits counts."""
+
+    def dialect_of(self, model: str) -> str:
+        """Give the dialect that a model is spoken to in."""
+        for pattern, dialect in self.dialects.items():
+            if fnmatchcase(model, pattern):
+                return dialect
+        return self.dialect
+
+    def serves(self, operation: Operation, model: str) -> bool:
+        """Whether a model can be asked for an operation, as far as its dialect says."""
+        dialect = self.dialect_of(model)
+        if dialect == self.dialect:
+            return operation in self.operations
+        return adapter_for(dialect, operation) is not None
 
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
@@ -223,6 +240,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         region=settings.region,
         options=candidate.options,
         pool=settings.pool,
+        dialects=dialects.by_pattern(settings.dialects, candidate.dialect, row),
     )
 
 
@@ -237,11 +255,8 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
     proxy = candidate.settings.pool.proxy
     if proxy and (fault := urls.fault_of_proxy(proxy.reveal(), allow_private=candidate.allow_private)):
         yield Problem(place(tree, (*path, "pool", "proxy")), (*path, "pool", "proxy"), *fault)
-    if candidate.dialect not in DIALECTS:
-        hint = did_you_mean(candidate.dialect, DIALECTS) or f"known: {', '.join(sorted(DIALECTS))}"
-        message = f"there is no dialect `{candidate.dialect}`"
-        yield Problem(place(tree, (*path, "dialect")), (*path, "dialect"), message, hint)
-    elif not candidate.operations:
+    yield from dialects.unknown(candidate.name, candidate.dialect, candidate.settings.dialects, tree)
+    if candidate.dialect in DIALECTS and not candidate.operations:
         yield Problem(place(tree, path), path, "nothing that the gateway offers can be asked of it")
     missing = candidate.missing if candidate.named else ()
     yield from dialect_options.problems(

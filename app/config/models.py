@@ -145,6 +145,8 @@ class ProviderSettings(Section):
     """Where the API is, up to and without the operation: `https://api.acme.test/v1`. Default: the catalogue's."""
     dialect: Maybe[Text] = None
     """Wire format. Default: the catalogue's, else `openai`."""
+    dialects: Table[Text] = EMPTY
+    """Wire formats of models with another one, by pattern of the model's name: `{"*-codex": responses}`."""
     timeouts: Timeouts = Timeouts()
     """How long this provider is waited for."""
     breaker: BreakerSettings = BreakerSettings()

@@ -21,21 +21,22 @@ def build(call: Call, target: Target, path: str) -> HttpRequest:
         raise RequestRejected(
             "The request is nested too deep or holds numbers too large to pass on."
         ) from error
-    return HttpRequest("POST", target.base_url + path, _headers(call, target), body)
+    return HttpRequest("POST", target.base_url + path, headers(call, target), body)
 
 
-def _headers(call: Call, target: Target) -> tuple[tuple[str, str], ...]:
+def headers(call: Call, target: Target) -> tuple[tuple[str, str], ...]:
+    """Give the headers of a request with a JSON body, the credential among them."""
     streams = call.stream and call.operation in _STREAMED
-    headers = {
+    given = {
         "content-type": "application/json",
         "accept": "text/event-stream" if streams else "application/json",
         # What is compressed cannot be passed on byte for byte, and compressing stalls streams.
         "accept-encoding": "identity",
     }
     if target.credential:
-        headers["authorization"] = f"Bearer {target.credential.reveal()}"
-    headers.update((name.lower(), value) for name, value in target.headers.items())
-    return tuple(headers.items())
+        given["authorization"] = f"Bearer {target.credential.reveal()}"
+    given.update((name.lower(), value) for name, value in target.headers.items())
+    return tuple(given.items())
 
 
 def _body(call: Call, target: Target) -> JsonObject:

@@ -174,6 +174,24 @@ def test_any_server_that_speaks_openai(loads) -> None:
     assert acme.operations == frozenset(Operation)
 
 
+def test_models_that_speak_another_dialect_are_told_by_pattern(loads) -> None:
+    text = "providers: {openai: {keys: [sk-1], dialects: {'gpt-5-pro': openai, 'acme-*': anthropic}}, acme: {base_url: 'https://a.test', dialects: {'*-codex': responses}}}"
+    openai, acme = loads(text).providers
+    expected = {
+        "gpt-4o-mini": "openai", "o3": "openai", "gpt-5.1": "openai", "gpt-5-pro": "openai",
+        "o3-pro": "responses", "gpt-5.2-pro": "responses", "o1-pro-2025-03-19": "responses",
+        "gpt-5.1-codex-max": "responses", "codex-mini-latest": "responses", "o4-mini-deep-research": "responses",
+        "computer-use-preview": "responses", "acme-1": "anthropic",
+    }  # fmt: skip
+    assert {model: openai.dialect_of(model) for model in expected} == expected
+    assert (acme.dialect_of("x-codex"), acme.dialect_of("x-pro")) == ("responses", "openai")
+    assert acme.serves(Operation.CHAT, "x-codex")
+    assert not acme.serves(Operation.EMBEDDINGS, "x-codex")
+    assert acme.serves(Operation.EMBEDDINGS, "x-pro")
+    (other,) = loads("providers: {openai: {keys: [sk-1], dialect: responses}}").providers
+    assert other.dialects == {}
+
+
 def test_another_dialect_brings_its_own_operations(loads) -> None:
     (acme,) = loads("providers: {acme: {base_url: 'https://a.test', dialect: anthropic}}").providers
     assert acme.operations == frozenset({Operation.CHAT})

@@ -68,6 +68,7 @@ MISTAKES = [
     ("providers: {acme: {}}", "1:13: providers.acme: is not in the catalogue and has no base_url; give the base_url of its API"),
     ("providers: {'a/b': {base_url: 'https://a.test'}}", "1:13: providers.a/b: `a/b` cannot be a provider's name; use letters, digits, `-`, `_` and `.`, and no `/`"),
     ("providers: {openai: {dialect: opena}}", "1:31: providers.openai.dialect: there is no dialect `opena`; did you mean `openai`?"),
+    ("providers: {openai: {dialects: {'*-pro': response}}}", "1:42: providers.openai.dialects.*-pro: there is no dialect `response`; did you mean `responses`?"),
     ("providers: {openai: {options: {api_version: v1}}}", "1:45: providers.openai.options.api_version: the dialect `openai` has no option `api_version`; known: none"),
     ("providers: {openai: {keys: [{key: a, weight: 0}]}}", "1:46: providers.openai.keys[0].weight: must be at least 1"),
     ("providers: {openai: {keys: [a, {key: b, models: large}]}}", "1:49: providers.openai.keys[1].models: must be a list; write `[…]`, or lines that begin with `- `"),
