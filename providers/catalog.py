@@ -48,6 +48,14 @@ class Provider:
     operations: frozenset[Operation] = _ALL
 
 
+_LABELS = frozenset({"metadata", "safety_identifier", "user"})
+"""What OpenAI keeps beside a call: nothing in the answer depends on it."""
+_HINTS = frozenset({"prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"})
+"""What makes an answer sooner or cheaper, and no other."""
+_OPENAI_ONLY = frozenset(
+    {"audio", "function_call", "functions", "modalities", "service_tier", "store", "verbosity"}
+)
+"""Chat fields that hardly anybody else has."""
 _OLD_TOKEN_CAP = MappingProxyType({"max_completion_tokens": "max_tokens"})
 
 _ROWS = (
@@ -106,15 +114,25 @@ _ROWS = (
         example="grok-4",
         env=("XAI_API_KEY",),
         patterns=("grok-*",),
-        quirks=Quirks(reasoning_apart=True),  # completion_tokens are the visible ones
+        quirks=Quirks(
+            reasoning_apart=True,  # completion_tokens are the visible ones
+            stop_list=True,  # its `stop` is an array
+            # A deferred answer has to be asked for later, which no chat client does.
+            lacks=_OPENAI_ONLY | {"deferred", "logit_bias"},
+        ),
+        drop=_HINTS | _LABELS - {"user"},  # it has no such fields
     ),
     Provider(
         name="blackbox",
         base_url="https://api.blackbox.ai",
         env=("BLACKBOX_API_KEY",),
         patterns=("blackboxai/*",),
-        quirks=Quirks(developer_role=False),  # documents `system` only
+        quirks=Quirks(
+            developer_role=False,  # documents `system` only
+            lacks=frozenset({"n", "reasoning_effort", "service_tier", "store"}),  # ignored there
+        ),
         rename=_OLD_TOKEN_CAP,
+        drop=_LABELS | _HINTS,  # ignored there
         operations=_CHAT,
     ),
     Provider(
@@ -123,6 +141,7 @@ _ROWS = (
         example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
+        quirks=Quirks(lacks=frozenset({"n", "store"})),  # ignored there
     ),
     Provider(
         name="mistral",
@@ -145,7 +164,12 @@ _ROWS = (
             developer_role=False,  # an unknown role is a 422
             message_names=False,  # so is `name` on a message
             short_call_ids=True,  # other ids are its error 3280
+            document_parts=True,  # its `file` is one that was uploaded there
+            # Its schema is closed: each of them is a 422.
+            lacks=(_OPENAI_ONLY - {"service_tier"}) | {"logit_bias", "web_search_options"},
+            respell=MappingProxyType({"service_tier": {"default": "standard_only"}}),
         ),
+        drop=_LABELS - {"metadata"} | {"prompt_cache_options", "prompt_cache_retention"},  # the same
         rename=MappingProxyType(
             {
                 **_OLD_TOKEN_CAP,
@@ -163,7 +187,12 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # some of its models reject it
             message_names=False,  # 400 "property 'name' is unsupported"
+            # Refused there, or ignored: the penalties.
+            lacks=(_OPENAI_ONLY - {"function_call", "functions", "service_tier"})
+            | {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"},
+            respell=MappingProxyType({"service_tier": {"default": None}}),  # 400: it has tiers of its own
         ),
+        drop=_LABELS - {"user"} | _HINTS,  # 400 "property '…' is unsupported"
         operations=_CHAT_EMBEDDINGS,
     ),
     Provider(
@@ -175,8 +204,12 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # not among its roles
             cache_hit_tokens=True,  # reports `prompt_cache_hit_tokens`
+            text_parts=False,  # its content is a string
+            thinking_switch=True,  # its efforts begin at `high`
+            lacks=_OPENAI_ONLY | {"logit_bias", "n", "parallel_tool_calls", "seed"},  # ignored there
         ),
         rename=_OLD_TOKEN_CAP,
+        drop=_LABELS | _HINTS,  # ignored there
         operations=_CHAT,
     ),
     Provider(
@@ -188,21 +221,25 @@ _ROWS = (
             developer_role=False,  # not among its roles
             stop_list=True,  # its `stop` is an array
             logprobs_count=True,  # its `logprobs` is a number
+            lacks=_OPENAI_ONLY | {"parallel_tool_calls"},  # ignored there
         ),
         rename=_OLD_TOKEN_CAP,
-        drop=frozenset(
-            {"encoding_format"}
-        ),  # gives numbers only, which SDKs take where they asked for base64
+        # `encoding_format`: it gives numbers only, which SDKs take where they asked for base64.
+        drop=_LABELS | _HINTS | {"encoding_format"},
     ),
     Provider(
         name="fireworks",
         base_url="https://api.fireworks.ai/inference/v1",
         env=("FIREWORKS_API_KEY",),
         patterns=("accounts/fireworks/*",),
-        quirks=Quirks(developer_role=False),  # not among its roles
+        quirks=Quirks(
+            developer_role=False,  # not among its roles
+            lacks=_OPENAI_ONLY - {"function_call", "functions", "service_tier"},  # 400 "Extra inputs …"
+        ),
+        # `encoding_format`: it gives numbers only, which SDKs take where they asked for base64.
         drop=frozenset(
-            {"encoding_format"}
-        ),  # gives numbers only, which SDKs take where they asked for base64
+            {"encoding_format", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
+        ),
     ),
     Provider(
         name="ollama",
@@ -222,7 +259,10 @@ _ROWS = (
         base_url_env=("VLLM_BASE_URL",),
         key_required=False,
         allow_private=True,
-        quirks=Quirks(developer_role=False),  # the role reaches the model's template, which may not know it
+        quirks=Quirks(
+            developer_role=False,  # the role reaches the model's template, which may not know it
+            lacks=_OPENAI_ONLY,  # ignored there
+        ),
     ),
     Provider(
         name="llamacpp",
@@ -231,7 +271,10 @@ _ROWS = (
         base_url_env=("LLAMACPP_BASE_URL",),
         key_required=False,
         allow_private=True,
-        quirks=Quirks(developer_role=False),  # the role reaches the model's template, which may not know it
+        quirks=Quirks(
+            developer_role=False,  # the role reaches the model's template, which may not know it
+            lacks=_OPENAI_ONLY,  # ignored there
+        ),
     ),
     Provider(
         name="echo",

@@ -12,7 +12,10 @@ Neutral = Callable[[Json], bool]
 
 NOTHING: Mapping[str, Neutral] = {
     "audio": lambda _: False,
+    "deferred": lambda value: value is False,
     "frequency_penalty": lambda value: value == 0,
+    "function_call": lambda value: value == "none",
+    "functions": lambda value: value == [],
     "logit_bias": lambda value: value == {},
     "logprobs": lambda value: value is False,
     "modalities": lambda value: value == ["text"],
@@ -20,13 +23,16 @@ NOTHING: Mapping[str, Neutral] = {
     "parallel_tool_calls": lambda value: value is True,
     "prediction": lambda _: False,
     "presence_penalty": lambda value: value == 0,
+    "reasoning_effort": lambda _: False,
     "seed": lambda _: False,
+    "service_tier": lambda value: value in ("auto", "default"),
     "stop": lambda value: value == [],
     "store": lambda value: value is False,
     "top_logprobs": lambda value: value == 0,
     "verbosity": lambda value: value == "medium",
+    "web_search_options": lambda _: False,
 }
-"""OpenAI's fields that say nothing with some value: what holds anyway."""
+"""Fields that a provider may lack → whether a value asks for what holds anyway."""
 
 
 def named(body: Mapping[str, Json], target: Target, known: Container[str]) -> JsonObject:
@@ -49,6 +55,14 @@ def refuse(fields: JsonObject, table: Mapping[str, Neutral], target: Target) -> 
     """Raise `UnsupportedParameter` for a field of the table that asks for something."""
     for name, is_neutral in table.items():
         if name in fields and not is_neutral(fields[name]):
+            raise unsupported(name, target)
+
+
+def leave_out(fields: JsonObject, lacking: frozenset[str], target: Target) -> None:
+    """Take out what the target lacks and the client does not ask for. Raises `UnsupportedParameter` where it does."""
+    for name in sorted(lacking & fields.keys()):
+        value = fields.pop(name)
+        if value is not None and not NOTHING[name](value):
             raise unsupported(name, target)
 
 

@@ -98,6 +98,16 @@ class Quirks:
     """Takes tool call ids of nine letters or digits only (Mistral). On: others are re-made."""
     cache_hit_tokens: bool = False
     """Reports cached tokens as `prompt_cache_hit_tokens` (DeepSeek)."""
+    text_parts: bool = True
+    """Takes text as a list of parts. Off: parts that are all text are joined (DeepSeek)."""
+    document_parts: bool = False
+    """Takes files as `document_url` (Mistral)."""
+    thinking_switch: bool = False
+    """Is told not to reason by `thinking`, not by `reasoning_effort: none` (DeepSeek)."""
+    lacks: frozenset[str] = frozenset()
+    """Chat fields that it has no place for: refused, but left out where they ask for nothing (`n: 1`)."""
+    respell: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """Values of chat fields that it spells otherwise: field → ours → theirs. None: what it does anyway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -228,7 +228,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         quirks=dataclasses.replace(row.quirks, exact=exact),
         rename={**row.rename, **settings.rename},
         drop=row.drop | frozenset(settings.drop),
-        headers=row.headers,
+        headers={**row.headers, **settings.headers},
         max_tokens=settings.max_tokens or row.max_tokens,
         example=row.example,
         patterns=settings.models or row.patterns,

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from app.config.accounting import Ledger, Notifications
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
+from app.config.headers import Headers
 from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
 from app.config.issuers import Issuer
 from app.config.networks import Network
@@ -165,6 +166,8 @@ class ProviderSettings(Section):
     """Request fields that it spells otherwise: OpenAI's name → its name."""
     drop: Listing[Text] = ()
     """Request fields to leave out for it."""
+    headers: Headers = EMPTY
+    """Headers to send it beside the gateway's own, such as OpenRouter's `HTTP-Referer` and `X-OpenRouter-Title`."""
     models: Listing[Text] = ()
     """Patterns of the bare model names that go to it, such as `acme-*`. Default: the catalogue's."""
     max_tokens: Maybe[Count] = None

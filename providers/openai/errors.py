@@ -76,7 +76,10 @@ PHRASES = (
     _phrase("does not support thinking", e.UnsupportedParameter, 400),  # Ollama
     _phrase("maximum context length", e.ContextLengthExceeded, 400, 403),  # DeepSeek, vLLM, Fireworks
     _phrase("maximum prompt length", e.ContextLengthExceeded, 400),  # xAI
-    _phrase("`max_new_tokens` must be <=", e.ContextLengthExceeded, 400, 422),  # Together
+    _phrase("`max_new_tokens` must be <=", e.ContextLengthExceeded, 400, 403, 422),  # Together
+    _phrase("response_format type is unavailable", e.UnsupportedParameter, 400),  # DeepSeek
+    _phrase("tool choice requires --enable-auto-tool-choice", e.UnsupportedParameter, 400),  # vLLM
+    _phrase("tools param requires --jinja", e.UnsupportedParameter, 400, 500),  # llama.cpp
     _phrase("content violates usage guidelines", e.ContentPolicyViolation, 400, 403),  # xAI
     _phrase("is not a valid model id", e.ModelNotFound, 400),  # OpenRouter: its code is the status
     _phrase("invalid model name passed", e.ModelNotFound, 400),  # Blackbox

@@ -31,10 +31,15 @@ SONAR: Mapping[str, str] = {
 }
 
 _REFUSED: Mapping[str, f.Neutral] = {
-    **{name: neutral for name, neutral in f.NOTHING.items() if name != "store"},
+    **{
+        name: f.NOTHING[name]
+        for name in (
+            *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs"),
+            *("modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty"),
+            *("seed", "stop", "top_logprobs", "verbosity"),
+        )
+    },
     "enable_search_classifier": lambda value: value is False,
-    "function_call": lambda _: False,
-    "functions": lambda value: value == [],
     "image_domain_filter": lambda value: value == [],
     "image_format_filter": lambda value: value == [],
     "metadata": lambda value: value == {},

@@ -29,14 +29,12 @@ REFUSED: Mapping[str, f.Neutral] = {
     **{
         name: f.NOTHING[name]
         for name in (
-            *("audio", "frequency_penalty", "logit_bias", "modalities", "n"),
+            *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "modalities", "n"),
             *("prediction", "presence_penalty", "seed", "stop"),
         )
     },
     # An answer that is not there yet is no answer to a chat.
     "background": lambda value: value is False,
-    "function_call": lambda _: False,
-    "functions": lambda value: value == [],
 }
 
 

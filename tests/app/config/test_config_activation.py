@@ -192,6 +192,12 @@ def test_models_that_speak_another_dialect_are_told_by_pattern(loads) -> None:
     assert other.dialects == {}
 
 
+def test_headers_of_the_file_are_sent_beside_the_rows(loads) -> None:
+    text = "providers: {openrouter: {keys: [sk-1], headers: {HTTP-Referer: 'https://app.test', X-OpenRouter-Title: App}}}"
+    (openrouter,) = loads(text).providers
+    assert openrouter.headers == {"HTTP-Referer": "https://app.test", "X-OpenRouter-Title": "App"}
+
+
 def test_another_dialect_brings_its_own_operations(loads) -> None:
     (acme,) = loads("providers: {acme: {base_url: 'https://a.test', dialect: anthropic}}").providers
     assert acme.operations == frozenset({Operation.CHAT})
