@@ -103,10 +103,10 @@ _ROWS = (
         example="sonar",
         dialect="perplexity",
         env=("PERPLEXITY_API_KEY",),
-        patterns=("sonar", "sonar-*"),
+        patterns=("sonar", "sonar-*", "pplx-embed-*"),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
         drop=frozenset({"user", "metadata", "safety_identifier"}),  # it has no such fields
-        operations=_CHAT,
+        operations=_CHAT_EMBEDDINGS,
     ),
     Provider(
         name="xai",
@@ -117,6 +117,7 @@ _ROWS = (
         quirks=Quirks(
             reasoning_apart=True,  # completion_tokens are the visible ones
             stop_list=True,  # its `stop` is an array
+            cache_key_header="x-grok-conv-id",  # pins a server that has the prompt in its cache
             # A deferred answer has to be asked for later, which no chat client does.
             lacks=_OPENAI_ONLY | {"deferred", "logit_bias"},
         ),

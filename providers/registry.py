@@ -10,6 +10,7 @@ from providers.anthropic import chat as anthropic_chat
 from providers.dialect import Dialect
 from providers.openai import chat, completions, embeddings
 from providers.perplexity import chat as perplexity_chat
+from providers.perplexity import embeddings as perplexity_embeddings
 from providers.responses import chat as responses_chat
 from providers.types import Operation
 
@@ -21,8 +22,11 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
-        "responses": Dialect({Operation.CHAT: responses_chat.CHAT}),
-        "perplexity": Dialect({Operation.CHAT: perplexity_chat.CHAT}, perplexity_chat.OPTIONS),
+        "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}),
+        "perplexity": Dialect(
+            {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},
+            perplexity_chat.OPTIONS,
+        ),
         "echo": Dialect(_OPENAI),
     }
 )

@@ -104,6 +104,8 @@ class Quirks:
     """Takes files as `document_url` (Mistral)."""
     thinking_switch: bool = False
     """Is told not to reason by `thinking`, not by `reasoning_effort: none` (DeepSeek)."""
+    cache_key_header: str = ""
+    """The header that takes `prompt_cache_key` (xAI)."""
     lacks: frozenset[str] = frozenset()
     """Chat fields that it has no place for: refused, but left out where they ask for nothing (`n: 1`)."""
     respell: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)

@@ -69,13 +69,13 @@ class ActiveProvider:
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own; each that it knows has a value."""
     pool: Pool = field(default_factory=Pool)
-    dialects: Mapping[str, str] = field(default_factory=dict)
-    """Those of the other models, by pattern; the first that fits counts."""
+    dialects: dialects.ByModel = ()
+    """Those of the other models."""
 
     def dialect_of(self, model: str) -> str:
         """Give the dialect that a model is spoken to in."""
-        for pattern, dialect in self.dialects.items():
-            if fnmatchcase(model, pattern):
+        for pattern, dialect in self.dialects:
+            if pattern.match(model):
                 return dialect
         return self.dialect
 
@@ -240,7 +240,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         region=settings.region,
         options=candidate.options,
         pool=settings.pool,
-        dialects=dialects.by_pattern(settings.dialects, candidate.dialect, row),
+        dialects=dialects.by_model(settings.dialects, candidate.dialect, row),
     )
 
 

@@ -37,6 +37,8 @@ def headers(call: Call, target: Target) -> tuple[tuple[str, str], ...]:
     }
     if target.credential:
         given["authorization"] = f"Bearer {target.credential.reveal()}"
+    if target.quirks.cache_key_header:
+        given |= spelling.cache_key(call.body, target.quirks.cache_key_header)
     given.update((name.lower(), value) for name, value in target.headers.items())
     return tuple(given.items())
 

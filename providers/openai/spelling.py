@@ -27,6 +27,13 @@ def respell(body: JsonObject, table: Mapping[str, Mapping[str, str | None]]) -> 
             body[name] = theirs
 
 
+def cache_key(body: Mapping[str, Json], header: str) -> dict[str, str]:
+    """Give the key of the prompt's cache as a header, where it can stand in one: it is a hint."""
+    key = body.get("prompt_cache_key")
+    fits = isinstance(key, str) and key.isascii() and key.isprintable() and key == key.strip()
+    return {header: key} if fits and key else {}
+
+
 def switch_thinking(body: JsonObject) -> None:
     """Say `reasoning_effort: none` as `thinking: {type: disabled}` (api-docs.deepseek.com, thinking mode)."""
     if body.get("reasoning_effort") == "none":

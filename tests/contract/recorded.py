@@ -21,6 +21,7 @@ _OPERATIONS = {
     "openai/completion_": Operation.COMPLETIONS,
     "openai/embeddings_": Operation.EMBEDDINGS,
     "mistral/embeddings_": Operation.EMBEDDINGS,
+    "perplexity/embeddings_": Operation.EMBEDDINGS,
 }
 _DIALECTS = {"openai/responses_": "responses"}
 """Traffic of a provider in another dialect than its row's."""

@@ -49,8 +49,6 @@ def test_a_model_that_speaks_responses_alone(rig: Rig, openai: OpenAI) -> None:
     with pytest.raises(BadRequestError) as refused:
         openai.chat.completions.create(model=model, messages=QUESTION, n=2)
     assert refused.value.param == "n"
-    with pytest.raises(BadRequestError):
-        openai.embeddings.create(model=model, input="x")
 
 
 def test_reasoning_survives_a_turn_with_tools(rig: Rig, openai: OpenAI) -> None:

@@ -104,6 +104,14 @@ def test_each_vendor_gets_what_it_takes_in_its_own_spelling():
         assert got == {"model": "some-model", "messages": HELLO, **expected}, (vendor, asked)
 
 
+def test_xai_takes_the_key_of_the_cache_in_a_header():
+    for key, expected in (("thread-1", "thread-1"), ("é", None), ("a\r\nb", None), ("", None), (3, None)):
+        call = Call(Operation.CHAT, "m", {"messages": HELLO, "prompt_cache_key": key})
+        request = chat.build_request(call, recorded.target("xai"))
+        assert dict(request.headers).get("x-grok-conv-id") == expected
+        assert b"prompt_cache_key" not in request.body
+
+
 def test_what_a_vendor_would_refuse_or_forget_is_refused_by_name_unless_dropped():
     for vendor, asked in REFUSED:
         (name,) = asked

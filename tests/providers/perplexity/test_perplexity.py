@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from providers import errors as e
+from providers.perplexity import embeddings
 from providers.perplexity.chat import CHAT, OPTIONS
 from providers.types import Call, Head, Operation, Quirks, Usage
 from tests.contract import recorded
@@ -227,6 +230,28 @@ def test_failures_of_a_stream() -> None:
         with pytest.raises(e.UpstreamError) as caught:
             read(b"event: response.failed\ndata: %b\n\n" % json.dumps(event).encode())
         assert type(caught.value) is kind
+
+
+def test_embeddings_are_numbers_in_either_form() -> None:
+    data = (GOLDEN / "perplexity/embeddings_response.json").read_bytes()
+    target = replace(TARGET, model="pplx-embed-v1-0.6b")
+
+    def read(**fields: Any) -> Any:
+        call = Call(Operation.EMBEDDINGS, "e", {"input": ["Hello"], "user": "u", **fields}, "abc", CREATED)
+        sent = json.loads(embeddings.build_request(call, target).body)
+        assert sent == {"model": "pplx-embed-v1-0.6b", "input": ["Hello"]}
+        reply = embeddings.parse_response(call, target, OK, data)
+        assert reply.usage == Usage(2)
+        return json.loads(reply.body)["data"][0]["embedding"]
+
+    numbers = [1 / 127, 2 / 127, -1 / 127, 126 / 127]
+    assert read() == read(encoding_format="float") == pytest.approx(numbers)
+    packed = struct.unpack("<4f", base64.b64decode(read(encoding_format="base64")))
+    assert list(packed) == pytest.approx(numbers)
+    for fields, param in (({"input": [[1, 2]]}, "input"), ({"encoding_format": "int8"}, "encoding_format")):
+        with pytest.raises(e.UnsupportedParameter) as caught:
+            read(**fields)
+        assert caught.value.param == param
 
 
 @pytest.mark.parametrize(
