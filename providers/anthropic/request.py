@@ -20,8 +20,8 @@ from providers.anthropic import settings, tools
 from providers.anthropic.content import blocks
 from providers.anthropic.fields import unsupported
 from providers.anthropic.messages import conversation
+from providers.asked import merge, named, twice
 from providers.errors import RequestRejected
-from providers.fields import merge, named, twice
 from providers.types import Call, Json, JsonObject, Target
 
 DEFAULT_MAX_TOKENS = 4096

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from providers import shape
 from providers.anthropic.fields import unsupported
+from providers.asked import merge
 from providers.errors import RequestRejected, UnsupportedParameter
-from providers.fields import merge
 from providers.types import JsonObject
 
 

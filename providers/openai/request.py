@@ -6,8 +6,8 @@ import hashlib
 import string
 from collections.abc import Callable
 
+from providers.asked import leave_out
 from providers.errors import RequestRejected
-from providers.fields import leave_out
 from providers.openai import spelling
 from providers.openai.wire import encode
 from providers.types import Call, HttpRequest, Json, JsonObject, Operation, Quirks, Target

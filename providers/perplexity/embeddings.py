@@ -10,7 +10,7 @@ import base64
 import binascii
 import struct
 
-from providers import fields as f
+from providers import asked
 from providers.adapter import StreamDecoder
 from providers.errors import MalformedResponse, UnsupportedParameter
 from providers.openai import embeddings, request
@@ -32,7 +32,7 @@ def build_request(call: Call, target: Target) -> HttpRequest:
     if not all(isinstance(text, str) for text in texts):
         raise UnsupportedParameter(f"`{target.name}` takes texts as `input`, and no tokens.", param="input")
     if call.body.get("encoding_format") not in (None, "float", "base64"):
-        raise f.unsupported("encoding_format", target, "It is float or base64. ")
+        raise asked.unsupported("encoding_format", target, "It is float or base64. ")
     body = {name: value for name, value in call.body.items() if name != "encoding_format"}
     return request.build(Call(call.operation, call.model, body, call.id, call.created), target, "/embeddings")
 

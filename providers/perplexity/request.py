@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from providers import fields as f
-from providers import shape
+from providers import asked, shape
 from providers.errors import UnsupportedParameter
 from providers.perplexity import search
 from providers.responses.items import items
@@ -30,9 +29,9 @@ SONAR: Mapping[str, str] = {
     "sonar-deep-research": "wide-research",
 }
 
-_REFUSED: Mapping[str, f.Neutral] = {
+_REFUSED: Mapping[str, asked.Neutral] = {
     **{
-        name: f.NOTHING[name]
+        name: asked.NOTHING[name]
         for name in (
             *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs"),
             *("modalities", "n", "parallel_tool_calls", "prediction", "presence_penalty"),
@@ -55,14 +54,14 @@ _REFUSED: Mapping[str, f.Neutral] = {
 
 def body(call: Call, target: Target) -> JsonObject:
     """Give the request body. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = f.named(call.body, target, _KNOWN)
-    f.refuse(fields, _REFUSED, target)
+    fields = asked.named(call.body, target, _KNOWN)
+    asked.refuse(fields, _REFUSED, target)
     result = _model(target)
     talk = [_plain(item) for item in items(fields.get("messages"), target, stored=False) if _taken(item)]
     result |= _told(talk)
     for translate in _TRANSLATIONS:
-        f.merge(result, translate(fields))
-    f.merge(result, {name: value for name, value in fields.items() if name not in _KNOWN})
+        asked.merge(result, translate(fields))
+    asked.merge(result, {name: value for name, value in fields.items() if name not in _KNOWN})
     preset = bool({"preset", "effort"} & result.keys())
     if tools := search.tools(fields, target, preset=preset):
         result["tools"] = tools

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers import shape
+from providers.asked import twice, unsupported
 from providers.errors import UnsupportedParameter
-from providers.fields import twice, unsupported
 from providers.responses import tools as flat
 from providers.types import JsonObject, Target
 

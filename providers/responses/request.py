@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers import fields as f
-from providers import shape
+from providers import asked, shape
 from providers.responses.items import items
 from providers.responses.settings import TRANSLATIONS
 from providers.types import Call, JsonObject, Target
@@ -25,9 +24,9 @@ from providers.types import Call, JsonObject, Target
 ENCRYPTED_REASONING = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
 
-REFUSED: Mapping[str, f.Neutral] = {
+REFUSED: Mapping[str, asked.Neutral] = {
     **{
-        name: f.NOTHING[name]
+        name: asked.NOTHING[name]
         for name in (
             *("audio", "frequency_penalty", "function_call", "functions", "logit_bias", "modalities", "n"),
             *("prediction", "presence_penalty", "seed", "stop"),
@@ -40,8 +39,8 @@ REFUSED: Mapping[str, f.Neutral] = {
 
 def body(call: Call, target: Target) -> JsonObject:
     """Give the request body. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = f.named(call.body, target, _KNOWN)
-    f.refuse(fields, REFUSED, target)
+    fields = asked.named(call.body, target, _KNOWN)
+    asked.refuse(fields, REFUSED, target)
     stored = shape.flag(fields.get("store", False), "store")
     result: JsonObject = {
         "model": target.model,
@@ -51,8 +50,8 @@ def body(call: Call, target: Target) -> JsonObject:
     if included := _included(fields, target, stored=stored):
         result["include"] = included
     for translate in TRANSLATIONS:
-        f.merge(result, translate(fields))
-    f.merge(result, {name: value for name, value in fields.items() if name not in _KNOWN})
+        asked.merge(result, translate(fields))
+    asked.merge(result, {name: value for name, value in fields.items() if name not in _KNOWN})
     return result
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from providers import shape
+from providers.asked import twice
 from providers.errors import RequestRejected
-from providers.fields import twice
 from providers.responses import tools
 from providers.types import Json, JsonObject
 
