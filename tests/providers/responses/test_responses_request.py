@@ -154,6 +154,24 @@ def test_settings(asked: dict[str, Any], expected: dict[str, Any] | None) -> Non
     assert got == {name: value for name, value in wanted.items() if value is not None}
 
 
+@pytest.mark.slow
+def test_requests_fit_the_types_of_openais_sdk() -> None:
+    # Imported here: it takes more than a second, which every process that collects tests would spend.
+    from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
+    from pydantic import TypeAdapter
+
+    fits = TypeAdapter(ResponseCreateParamsNonStreaming).validate_python
+    names = ("chat_request_tools", "chat_request_tool_result", "chat_request_json_schema", "chat_request")
+    for name in names:
+        body = sent({**golden(f"{name}.json"), "stream": None}, drop=frozenset({"seed"}))
+        fits(body)
+        assert (
+            set(body)
+            <= ResponseCreateParamsNonStreaming.__required_keys__
+            | ResponseCreateParamsNonStreaming.__optional_keys__
+        )
+
+
 @pytest.mark.parametrize(
     ("asked", "param"),
     [
