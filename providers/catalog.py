@@ -37,6 +37,8 @@ class Provider:
     """Whether it serves nobody without a credential."""
     allow_private: bool = False
     """Whether its address may be on this machine or in a private network."""
+    dialects: Mapping[str, str] = field(default_factory=dict)
+    """Models that it speaks another dialect for: pattern → dialect; the first that fits counts."""
     patterns: tuple[str, ...] = ()
     """Model names it claims, as shell patterns."""
     example: str = ""
@@ -55,6 +57,14 @@ class Provider:
     """Operations that it has elsewhere than its dialect says."""
 
 
+_LABELS = frozenset({"metadata", "safety_identifier", "user"})
+"""What OpenAI keeps beside a call: nothing in the answer depends on it."""
+_HINTS = frozenset({"prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"})
+"""What makes an answer sooner or cheaper, and no other."""
+_OPENAI_ONLY = frozenset(
+    {"audio", "function_call", "functions", "modalities", "service_tier", "store", "verbosity"}
+)
+"""Chat fields that hardly anybody else has."""
 _OLD_TOKEN_CAP = MappingProxyType({"max_completion_tokens": "max_tokens"})
 
 _ROWS = (
@@ -69,6 +79,8 @@ _ROWS = (
             "o3*",
             "o4*",
             "chatgpt-*",
+            "codex-*",
+            "computer-use-*",
             "text-embedding-*",
             "davinci-*",
             "babbage-*",
@@ -77,6 +89,13 @@ _ROWS = (
             "tts-*",
             "whisper-*",
             "omni-moderation-*",
+        ),
+        dialects=MappingProxyType(
+            # Models that chat completions refuse with "only supported in v1/responses".
+            dict.fromkeys(
+                ("*-pro", "*-pro-20*", "gpt-*-codex*", "codex-*", "*-deep-research*", "computer-use-*"),
+                "responses",
+            )
         ),
         quirks=Quirks(exact=True),  # the reference
         operations=_ALL - _VIDEOS - {Operation.RERANK},  # its videos ended in September 2026
@@ -93,6 +112,17 @@ _ROWS = (
         operations=_CHAT,
     ),
     Provider(
+        name="perplexity",
+        base_url="https://api.perplexity.ai/v1",
+        example="sonar",
+        dialect="perplexity",
+        env=("PERPLEXITY_API_KEY",),
+        patterns=("sonar", "sonar-*", "pplx-embed-*"),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
+        drop=frozenset({"user", "metadata", "safety_identifier"}),  # it has no such fields
+        operations=_CHAT_EMBEDDINGS,
+    ),
+    Provider(
         name="xai",
         base_url="https://api.x.ai/v1",
         example="grok-4",
@@ -100,9 +130,14 @@ _ROWS = (
         patterns=("grok-*",),
         quirks=Quirks(
             reasoning_apart=True,  # completion_tokens are the visible ones
+            stop_list=True,  # its `stop` is an array
+            cache_key_header="x-grok-conv-id",  # pins a server that has the prompt in its cache
+            # A deferred answer has to be asked for later, which no chat client does.
+            lacks=_OPENAI_ONLY | {"deferred", "logit_bias"},
             image_ratio=True,  # `size` is a 400
             files_in_json=True,  # takes no forms
         ),
+        drop=_HINTS | _LABELS - {"user"},  # it has no such fields
         operations=_WORDS | _JOBS | {Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT},
         paths=MappingProxyType({Operation.VIDEO: "/videos/generations"}),
     ),
@@ -112,8 +147,12 @@ _ROWS = (
         dialect="blackbox",
         env=("BLACKBOX_API_KEY",),
         patterns=("blackboxai/*",),
-        quirks=Quirks(developer_role=False),  # documents `system` only
+        quirks=Quirks(
+            developer_role=False,  # documents `system` only
+            lacks=frozenset({"n", "reasoning_effort", "service_tier", "store"}),  # ignored there
+        ),
         rename=_OLD_TOKEN_CAP,
+        drop=_LABELS | _HINTS,  # ignored there
         operations=_CHAT | {Operation.IMAGE_GENERATION},
     ),
     Provider(
@@ -122,6 +161,7 @@ _ROWS = (
         example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
+        quirks=Quirks(lacks=frozenset({"n", "store"})),  # ignored there
         operations=_WORDS
         | _JOBS
         | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH, Operation.TRANSCRIPTION},
@@ -148,7 +188,12 @@ _ROWS = (
             developer_role=False,  # an unknown role is a 422
             message_names=False,  # so is `name` on a message
             short_call_ids=True,  # other ids are its error 3280
+            document_parts=True,  # its `file` is one that was uploaded there
+            # Its schema is closed: each of them is a 422.
+            lacks=(_OPENAI_ONLY - {"service_tier"}) | {"logit_bias", "web_search_options"},
+            respell=MappingProxyType({"service_tier": {"default": "standard_only"}}),
         ),
+        drop=_LABELS - {"metadata"} | {"prompt_cache_options", "prompt_cache_retention"},  # the same
         rename=MappingProxyType(
             {
                 **_OLD_TOKEN_CAP,
@@ -166,7 +211,12 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # some of its models reject it
             message_names=False,  # 400 "property 'name' is unsupported"
+            # Refused there, or ignored: the penalties.
+            lacks=(_OPENAI_ONLY - {"function_call", "functions", "service_tier"})
+            | {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"},
+            respell=MappingProxyType({"service_tier": {"default": None}}),  # 400: it has tiers of its own
         ),
+        drop=_LABELS - {"user"} | _HINTS,  # 400 "property '…' is unsupported"
         operations=_CHAT_EMBEDDINGS | _HEARING | {Operation.RERANK, Operation.SPEECH},
         paths=MappingProxyType({Operation.RERANK: "/reranking"}),
     ),
@@ -179,8 +229,12 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # not among its roles
             cache_hit_tokens=True,  # reports `prompt_cache_hit_tokens`
+            text_parts=False,  # its content is a string
+            thinking_switch=True,  # its efforts begin at `high`
+            lacks=_OPENAI_ONLY | {"logit_bias", "n", "parallel_tool_calls", "seed"},  # ignored there
         ),
         rename=_OLD_TOKEN_CAP,
+        drop=_LABELS | _HINTS,  # ignored there
         operations=_CHAT,
     ),
     Provider(
@@ -192,6 +246,7 @@ _ROWS = (
             developer_role=False,  # not among its roles
             stop_list=True,  # its `stop` is an array
             logprobs_count=True,  # its `logprobs` is a number
+            lacks=_OPENAI_ONLY | {"parallel_tool_calls"},  # ignored there
             image_sides=True,  # takes `width` and `height`
         ),
         rename=_OLD_TOKEN_CAP,
@@ -199,16 +254,23 @@ _ROWS = (
         | _HEARING
         | _JOBS
         | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH},
-        drop=frozenset({"encoding_format"}),  # gives numbers only; the adapter makes base64 of them
+        # `encoding_format`: it gives numbers only; the adapter makes base64 of them.
+        drop=_LABELS | _HINTS | {"encoding_format"},
     ),
     Provider(
         name="fireworks",
         base_url="https://api.fireworks.ai/inference/v1",
         env=("FIREWORKS_API_KEY",),
         patterns=("accounts/fireworks/*",),
-        quirks=Quirks(developer_role=False),  # not among its roles
+        quirks=Quirks(
+            developer_role=False,  # not among its roles
+            lacks=_OPENAI_ONLY - {"function_call", "functions", "service_tier"},  # 400 "Extra inputs …"
+        ),
         operations=_WORDS | {Operation.RERANK},
-        drop=frozenset({"encoding_format"}),  # gives numbers only; the adapter makes base64 of them
+        # `encoding_format`: it gives numbers only; the adapter makes base64 of them.
+        drop=frozenset(
+            {"encoding_format", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
+        ),
     ),
     Provider(
         name="ollama",
@@ -229,7 +291,10 @@ _ROWS = (
         base_url_env=("VLLM_BASE_URL",),
         key_required=False,
         allow_private=True,
-        quirks=Quirks(developer_role=False),  # the role reaches the model's template, which may not know it
+        quirks=Quirks(
+            developer_role=False,  # the role reaches the model's template, which may not know it
+            lacks=_OPENAI_ONLY,  # ignored there
+        ),
         operations=_WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
     Provider(
@@ -239,7 +304,10 @@ _ROWS = (
         base_url_env=("LLAMACPP_BASE_URL",),
         key_required=False,
         allow_private=True,
-        quirks=Quirks(developer_role=False),  # the role reaches the model's template, which may not know it
+        quirks=Quirks(
+            developer_role=False,  # the role reaches the model's template, which may not know it
+            lacks=_OPENAI_ONLY,  # ignored there
+        ),
         operations=_WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
     Provider(

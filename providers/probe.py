@@ -27,6 +27,8 @@ _PROBES: Mapping[str, _Probe] = MappingProxyType(
     {
         "openai": _OPENAI,
         "blackbox": _OPENAI,
+        "responses": _OPENAI,
+        "perplexity": _OPENAI,
         "anthropic": _Probe(
             "/v1/models", {"anthropic-version": VERSION}, lambda key: {"x-api-key": key.reveal()}
         ),

@@ -21,6 +21,9 @@ from providers.openai import (
     speech,
     videos,
 )
+from providers.perplexity import chat as perplexity_chat
+from providers.perplexity import embeddings as perplexity_embeddings
+from providers.responses import chat as responses_chat
 from providers.types import Operation
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
@@ -47,6 +50,11 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "openai": Dialect(_OPENAI),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
         "blackbox": Dialect({Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER}),
+        "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}),
+        "perplexity": Dialect(
+            {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},
+            perplexity_chat.OPTIONS,
+        ),
         "echo": Dialect(_OPENAI),
     }
 )

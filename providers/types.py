@@ -150,6 +150,18 @@ class Quirks:
     """Takes `aspect_ratio` for the `size` of images and videos (xAI)."""
     files_in_json: bool = False
     """Takes images to edit as data URLs in JSON, not as a form (xAI)."""
+    text_parts: bool = True
+    """Takes text as a list of parts. Off: parts that are all text are joined (DeepSeek)."""
+    document_parts: bool = False
+    """Takes files as `document_url` (Mistral)."""
+    thinking_switch: bool = False
+    """Is told not to reason by `thinking`, not by `reasoning_effort: none` (DeepSeek)."""
+    cache_key_header: str = ""
+    """The header that takes `prompt_cache_key` (xAI)."""
+    lacks: frozenset[str] = frozenset()
+    """Chat fields that it has no place for: refused, but left out where they ask for nothing (`n: 1`)."""
+    respell: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
+    """Values of chat fields that it spells otherwise: field → ours → theirs. None: what it does anyway."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from app.config import credentials, dialect_options, urls
+from app.config import credentials, dialect_options, dialects, urls
 from app.config.environment import first_set, variable
 from app.config.models import Config, ProviderSettings, Timeouts
 from app.config.pool import Pool
@@ -47,6 +47,7 @@ class ActiveProvider:
 
     name: str
     dialect: str
+    """The one of most of its models."""
     base_url: str
     """Without a slash at its end."""
     credentials: tuple[ProviderCredential, ...]
@@ -72,6 +73,25 @@ class ActiveProvider:
     pool: Pool = field(default_factory=Pool)
     paths: Mapping[Operation, str] = field(default_factory=dict)
     """Operations that it has elsewhere than its dialect says."""
+    dialects: dialects.ByModel = ()
+    """Those of the other models."""
+
+    def dialect_of(self, model: str) -> str:
+        """Give the dialect that a model is spoken to in."""
+        for pattern, dialect in self.dialects:
+            if pattern.match(model):
+                return dialect
+        return self.dialect
+
+    def serves(self, operation: Operation, model: str) -> bool:
+        """Whether a model can be asked for an operation, as far as its dialect and the catalogue say."""
+        if operation in self.operations:
+            return adapter_for(self.dialect_of(model), operation) is not None
+        # What the provider does not have although its dialect does, no other dialect gives it.
+        return (
+            adapter_for(self.dialect, operation) is None
+            and adapter_for(self.dialect_of(model), operation) is not None
+        )
 
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
@@ -265,7 +285,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         quirks=dataclasses.replace(row.quirks, exact=exact),
         rename={**row.rename, **settings.rename},
         drop=row.drop | frozenset(settings.drop),
-        headers=row.headers,
+        headers={**row.headers, **settings.headers},
         max_tokens=settings.max_tokens or row.max_tokens,
         example=row.example,
         patterns=settings.models or row.patterns,
@@ -278,6 +298,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         options=candidate.options,
         pool=settings.pool,
         paths=row.paths if candidate.dialect == row.dialect else {},
+        dialects=dialects.by_model(settings.dialects, candidate.dialect, row),
     )
 
 
@@ -292,11 +313,8 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
     proxy = candidate.settings.pool.proxy
     if proxy and (fault := urls.fault_of_proxy(proxy.reveal(), allow_private=candidate.allow_private)):
         yield Problem(place(tree, (*path, "pool", "proxy")), (*path, "pool", "proxy"), *fault)
-    if candidate.dialect not in DIALECTS:
-        hint = did_you_mean(candidate.dialect, DIALECTS) or f"known: {', '.join(sorted(DIALECTS))}"
-        message = f"there is no dialect `{candidate.dialect}`"
-        yield Problem(place(tree, (*path, "dialect")), (*path, "dialect"), message, hint)
-    elif not candidate.operations:
+    yield from dialects.unknown(candidate.name, candidate.dialect, candidate.settings.dialects, tree)
+    if candidate.dialect in DIALECTS and not candidate.operations:
         yield Problem(place(tree, path), path, "nothing that the gateway offers can be asked of it")
     missing = candidate.missing if candidate.named else ()
     yield from dialect_options.problems(

@@ -13,6 +13,7 @@ from app.config.accounting import Ledger, Notifications
 from app.config.administration import Admin, Audit
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.encryption import Encryption
+from app.config.headers import Headers
 from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
 from app.config.issuers import Issuer
 from app.config.networks import Network
@@ -161,6 +162,8 @@ class ProviderSettings(Section):
     """Where the API is, up to and without the operation: `https://api.acme.test/v1`. Default: the catalogue's."""
     dialect: Maybe[Text] = None
     """Wire format. Default: the catalogue's, else `openai`."""
+    dialects: Table[Text] = EMPTY
+    """Wire formats of models with another one, by pattern of the model's name: `{"*-codex": responses}`."""
     timeouts: Timeouts = Timeouts()
     """How long this provider is waited for."""
     breaker: BreakerSettings = BreakerSettings()
@@ -179,6 +182,8 @@ class ProviderSettings(Section):
     """Request fields that it spells otherwise: OpenAI's name → its name."""
     drop: Listing[Text] = ()
     """Request fields to leave out for it."""
+    headers: Headers = EMPTY
+    """Headers to send it beside the gateway's own, such as OpenRouter's `HTTP-Referer` and `X-OpenRouter-Title`."""
     models: Listing[Text] = ()
     """Patterns of the bare model names that go to it, such as `acme-*`. Default: the catalogue's."""
     max_tokens: Maybe[Count] = None

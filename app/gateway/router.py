@@ -163,7 +163,7 @@ class Router:
         provider = self._provider_of(name)
         if provider is None:
             return "its provider is off"
-        if asking.operation not in provider.operations:
+        if not provider.serves(asking.operation, name.partition("/")[2]):
             return f"does not serve {asking.operation}"
         if not provider.has_credential_for(name.partition("/")[2]):
             return "none of its credentials is for this model"
@@ -226,7 +226,7 @@ def _claiming(provider: ActiveProvider, model: str) -> str | None:
 def _target(provider: ActiveProvider, model: str) -> Target:
     return Target(
         provider=provider.name,
-        dialect=provider.dialect,
+        dialect=provider.dialect_of(model),
         base_url=provider.base_url,
         model=model,
         quirks=provider.quirks,

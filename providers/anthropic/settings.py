@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from providers.anthropic import shape
-from providers.anthropic.fields import merge, unsupported
+from providers import shape
+from providers.anthropic.fields import unsupported
+from providers.asked import merge
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import JsonObject
 

@@ -31,6 +31,8 @@ _OPENAI_CODES: dict[str, type[e.UpstreamError]] = {
 _OTHER_WORDS: dict[str, type[e.UpstreamError]] = {
     # Other vendors' codes and types: they decide the class, and the client sees OpenAI's code for it.
     "exceed_context_size_error": e.ContextLengthExceeded,  # llama.cpp
+    "too_many_prompt_tokens": e.ContextLengthExceeded,  # Perplexity
+    "image_content_policy_violation": e.ContentPolicyViolation,  # OpenAI's Responses API
     "3051": e.ContextLengthExceeded,  # Mistral
     "extra_forbidden": e.UnsupportedParameter,  # Mistral, Fireworks
     "not_supported_error": e.UnsupportedParameter,  # llama.cpp
@@ -74,7 +76,10 @@ PHRASES = (
     _phrase("does not support thinking", e.UnsupportedParameter, 400),  # Ollama
     _phrase("maximum context length", e.ContextLengthExceeded, 400, 403),  # DeepSeek, vLLM, Fireworks
     _phrase("maximum prompt length", e.ContextLengthExceeded, 400),  # xAI
-    _phrase("`max_new_tokens` must be <=", e.ContextLengthExceeded, 400, 422),  # Together
+    _phrase("`max_new_tokens` must be <=", e.ContextLengthExceeded, 400, 403, 422),  # Together
+    _phrase("response_format type is unavailable", e.UnsupportedParameter, 400),  # DeepSeek
+    _phrase("tool choice requires --enable-auto-tool-choice", e.UnsupportedParameter, 400),  # vLLM
+    _phrase("tools param requires --jinja", e.UnsupportedParameter, 400, 500),  # llama.cpp
     _phrase("content violates usage guidelines", e.ContentPolicyViolation, 400, 403),  # xAI
     _phrase("is not a valid model id", e.ModelNotFound, 400),  # OpenRouter: its code is the status
     _phrase("invalid model name passed", e.ModelNotFound, 400),  # Blackbox
@@ -98,6 +103,7 @@ _EVENT_TYPES: dict[str, type[e.UpstreamError]] = {
     # Error events have no status of their own; these types and codes stand in for it.
     "rate_limit_exceeded": e.RateLimited,
     "rate_limit_error": e.RateLimited,
+    "request_rate_limit_exceeded": e.RateLimited,
     "tokens": e.RateLimited,
     "requests": e.RateLimited,
     "overloaded_error": e.Overloaded,
@@ -109,6 +115,22 @@ _EVENT_TYPES: dict[str, type[e.UpstreamError]] = {
     "not_found_error": e.ModelNotFound,
     "invalid_request_error": e.RequestRejected,
     "badrequesterror": e.RequestRejected,
+    "invalid_request": e.RequestRejected,
+    "invalid_prompt": e.RequestRejected,
+    # What a Responses API says of an image it has been given.
+    "invalid_image": e.RequestRejected,
+    "invalid_image_format": e.RequestRejected,
+    "invalid_base64_image": e.RequestRejected,
+    "invalid_image_url": e.RequestRejected,
+    "invalid_image_mode": e.RequestRejected,
+    "image_too_large": e.RequestRejected,
+    "image_too_small": e.RequestRejected,
+    "image_parse_error": e.RequestRejected,
+    "image_file_too_large": e.RequestRejected,
+    "unsupported_image_media_type": e.RequestRejected,
+    "empty_image_file": e.RequestRejected,
+    "failed_to_download_image": e.RequestRejected,
+    "image_file_not_found": e.RequestRejected,
 }
 
 _TRY_AGAIN = re.compile(r"try again in ((?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h)){1,4})")

@@ -152,6 +152,9 @@ class CleanLane:
 
     def _account(self, event: JsonObject) -> Usage | None:
         raw = event.pop("usage", None)
+        if raw is None and isinstance(groq := event.get("x_groq"), dict):
+            # Groq's older servers tell it there alone.
+            raw = groq.get("usage")
         counts = usage.read(raw, self._target.quirks)
         if counts is not None:
             # Some tell it in each event, most in the last: it goes out once, in an event of its own.

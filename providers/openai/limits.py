@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from providers import waits
 from providers.types import Head, RateLimits
 
-# First header found wins. OpenAI, Groq and xAI use the first names, Mistral the second, Together the third.
+# First header found wins. OpenAI, Groq and xAI use the first names, Mistral the second, Together the third,
+# Fireworks the last.
 _REMAINING_REQUESTS = (
     "x-ratelimit-remaining-requests",
     "x-ratelimit-remaining-req-minute",
@@ -17,6 +18,7 @@ _REMAINING_TOKENS = (
     "x-ratelimit-remaining-tokens",
     "x-ratelimit-remaining-tokens-minute",
     "x-tokenlimit-remaining",
+    "x-ratelimit-remaining-tokens-prompt",
 )
 _RESET_REQUESTS = ("x-ratelimit-reset-requests", "x-ratelimit-reset")
 _RESET_TOKENS = ("x-ratelimit-reset-tokens",)

@@ -7,7 +7,9 @@ import string
 from collections.abc import Callable
 
 from providers import forms
+from providers.asked import leave_out
 from providers.errors import RequestRejected
+from providers.openai import spelling
 from providers.openai.wire import encode
 from providers.types import (
     Call,
@@ -59,22 +61,26 @@ def written(body: JsonObject) -> bytes:
 
 
 def headers(call: Call, target: Target, media: str = "") -> tuple[tuple[str, str], ...]:
-    """Give the header fields; `media` is the content type of a body, where there is one."""
-    headers = {"content-type": media} if media else {}
-    headers |= {
+    """Give the header fields, the credential among them; `media` is the content type of a body, where there is one."""
+    given = {"content-type": media} if media else {}
+    given |= {
         "accept": _ACCEPTED.get(call.delivery, "text/event-stream"),
         # What is compressed cannot be passed on byte for byte, and compressing stalls streams.
         "accept-encoding": "identity",
     }
     if target.credential:
-        headers["authorization"] = f"Bearer {target.credential.reveal()}"
-    headers.update((name.lower(), value) for name, value in target.headers.items())
-    return tuple(headers.items())
+        given["authorization"] = f"Bearer {target.credential.reveal()}"
+    if target.quirks.cache_key_header:
+        given |= spelling.cache_key(call.body, target.quirks.cache_key_header)
+    given.update((name.lower(), value) for name, value in target.headers.items())
+    return tuple(given.items())
 
 
 def fields(call: Call, target: Target) -> JsonObject:
     """Give the client's fields with the target's names, drops and quirks."""
     body = {name: value for name, value in call.body.items() if name not in target.drop}
+    if call.operation is Operation.CHAT and target.quirks.lacks:
+        leave_out(body, target.quirks.lacks, target)
     for ours, theirs in target.rename.items():
         # Where the client gave both spellings, neither is ours to discard.
         if ours in body and theirs not in body:
@@ -83,12 +89,17 @@ def fields(call: Call, target: Target) -> JsonObject:
     if call.stream and call.operation in _STREAMED and "stream_options" not in target.drop:
         _ask_for_usage(body, target.quirks)
     if call.operation is Operation.CHAT:
-        for applies, change in _CHANGES:
-            if applies(target.quirks):
-                change(body)
+        _spell(body, target.quirks)
     if target.quirks.stop_list and isinstance(body.get("stop"), str):
         body["stop"] = [body["stop"]]
     return body
+
+
+def _spell(body: JsonObject, quirks: Quirks) -> None:
+    for applies, change in _CHANGES:
+        if applies(quirks):
+            change(body)
+    spelling.respell(body, quirks.respell)
 
 
 def _ask_for_usage(body: JsonObject, quirks: Quirks) -> None:
@@ -102,11 +113,11 @@ def _ask_for_usage(body: JsonObject, quirks: Quirks) -> None:
 
 
 def _developer_as_system(body: JsonObject) -> None:
-    _each_message(body, lambda m: {**m, "role": "system"} if m.get("role") == "developer" else m)
+    spelling.each_message(body, lambda m: {**m, "role": "system"} if m.get("role") == "developer" else m)
 
 
 def _without_names(body: JsonObject) -> None:
-    _each_message(body, lambda m: {k: v for k, v in m.items() if k != "name"} if "name" in m else m)
+    spelling.each_message(body, lambda m: {k: v for k, v in m.items() if k != "name"} if "name" in m else m)
 
 
 def _count_logprobs(body: JsonObject) -> None:
@@ -122,7 +133,7 @@ def _count_logprobs(body: JsonObject) -> None:
 
 
 def _shorten_call_ids(body: JsonObject) -> None:
-    _each_message(body, _with_short_ids)
+    spelling.each_message(body, _with_short_ids)
 
 
 def _with_short_ids(message: JsonObject) -> JsonObject:
@@ -157,15 +168,12 @@ def short_call_id(id: str) -> str:
     return "".join(digits)
 
 
-def _each_message(body: JsonObject, change: Callable[[JsonObject], JsonObject]) -> None:
-    messages = body.get("messages")
-    if isinstance(messages, list):
-        body["messages"] = [change(message) if isinstance(message, dict) else message for message in messages]
-
-
 _CHANGES: tuple[tuple[Callable[[Quirks], bool], Callable[[JsonObject], None]], ...] = (
     (lambda quirks: not quirks.developer_role, _developer_as_system),
     (lambda quirks: not quirks.message_names, _without_names),
     (lambda quirks: quirks.logprobs_count, _count_logprobs),
     (lambda quirks: quirks.short_call_ids, _shorten_call_ids),
+    (lambda quirks: not quirks.text_parts, spelling.join_texts),
+    (lambda quirks: quirks.document_parts, spelling.name_documents),
+    (lambda quirks: quirks.thinking_switch, spelling.switch_thinking),
 )

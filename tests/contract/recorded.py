@@ -23,9 +23,12 @@ _OPERATIONS = {
     "openai/completion_": Operation.COMPLETIONS,
     "openai/embeddings_": Operation.EMBEDDINGS,
     "mistral/embeddings_": Operation.EMBEDDINGS,
+    "perplexity/embeddings_": Operation.EMBEDDINGS,
 }
-_STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
-_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")
+_DIALECTS = {"openai/responses_": "responses"}
+"""Traffic of a provider in another dialect than its row's."""
+_STREAM = re.compile(r"(?:chat_|completion_|responses_)?stream(?!.*(?:error|failed))\w*\.sse")
+_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|responses)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
 
 WORDS = [
@@ -33,6 +36,7 @@ WORDS = [
     "content", "text", "role", "tool_calls", "function", "arguments", "name", "type", "finish_reason",
     "logprobs", "data", "embedding", "prompt_tokens", "completion_tokens", "reasoning", "code",
     "detail", "x_groq", "stop_reason", "content_block", "partial_json", "input_tokens",
+    "output", "status", "item", "response", "summary", "annotations", "results",
 ]  # fmt: skip
 """Keys that mean something somewhere: hostile JSON made of them reaches further."""
 HOSTILE = st.recursive(
@@ -60,10 +64,17 @@ class Recorded:
     status: int = 200
     exact: bool | None = None
     """In which lane to read it; None: as the catalogue says."""
+    dialect: str | None = None
+    """None: as the catalogue says."""
+
+    @property
+    def speaks(self) -> str:
+        """The dialect it is in."""
+        return self.dialect or CATALOG[self.provider].dialect
 
     @property
     def adapter(self) -> Adapter:
-        adapter = adapter_for(CATALOG[self.provider].dialect, self.operation)
+        adapter = adapter_for(self.speaks, self.operation)
         assert adapter is not None
         return adapter
 
@@ -85,6 +96,11 @@ class Recorded:
     def __str__(self) -> str:
         lane = "" if self.exact is None else "-exact" if self.exact else "-clean"
         return f"{self.provider}/{self.name}{lane}"
+
+
+def provider_of(dialect: str) -> str:
+    """Give the first provider of the catalogue that speaks a dialect, to all or to some of its models."""
+    return next(row.name for row in CATALOG.values() if dialect in (row.dialect, *row.dialects.values()))
 
 
 def target(provider: str, *, exact: bool | None = None) -> Target:
@@ -149,7 +165,10 @@ def _cases(pattern: re.Pattern[str]) -> Iterator[Recorded]:
         operation = next((o for prefix, o in _OPERATIONS.items() if start.startswith(prefix)), Operation.CHAT)
         status = int(match[1]) if pattern is _ERROR else 200
         case = Recorded(provider, operation, path.name, path.read_bytes(), status)
-        if CATALOG[provider].quirks.exact:
+        dialect = next((d for prefix, d in _DIALECTS.items() if start.startswith(prefix)), None)
+        if dialect is not None:
+            yield replace(case, dialect=dialect)
+        elif CATALOG[provider].quirks.exact:
             yield replace(case, exact=True)
             yield replace(case, exact=False)
         else:

@@ -18,7 +18,7 @@ from providers.errors import StreamTruncated, UnsupportedParameter, UpstreamErro
 from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Delivery, Head, HttpRequest, InBase64, Operation, Reply, Upload, Usage
 from tests.contract import recorded
-from tests.contract.recorded import CREATED, GOLDEN, SECRET
+from tests.contract.recorded import CREATED, GOLDEN, SECRET, provider_of
 
 WORDS = (Operation.CHAT, Operation.COMPLETIONS, Operation.EMBEDDINGS)
 JSON_HEAD = Head(200, {"content-type": "application/json"})
@@ -123,7 +123,7 @@ def test_answers_fail_with_upstream_errors_only(body: object) -> None:
                 "seconds": body,
                 "created": body,
             }
-            target = recorded.target(PROVIDER_OF.get(dialect, dialect))
+            target = recorded.target(provider_of(dialect))
             for value in (body, near, inside, {**inside, "usage": {"input_tokens": body, "seconds": body}}):
                 data = json.dumps(value).encode()
                 for fields in ({}, {"stream": True}, {"response_format": "srt"}):
@@ -136,9 +136,6 @@ def test_answers_fail_with_upstream_errors_only(body: object) -> None:
                         decoder.close()
             error = found.parse_error(Head(500, {}), json.dumps(body).encode(), CREATED)
             assert isinstance(error, UpstreamError)
-
-
-PROVIDER_OF = {"openai": "openai", "anthropic": "anthropic", "echo": "echo", "blackbox": "blackbox"}
 
 
 @pytest.mark.parametrize(

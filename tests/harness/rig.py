@@ -26,6 +26,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "exact": {"exact": True},
     "plain": {},
     "ant": {"dialect": "anthropic"},
+    # The one by its models' names, the other wholly.
+    "resp": {"dialects": {"resp-*": "responses"}},
+    "pplx": {"dialect": "perplexity"},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -74,6 +77,10 @@ class Rig:
     def anthropic(self) -> Slot:
         """A model of a provider that speaks Anthropic's dialect."""
         return self._slot("ant")
+
+    def responses(self) -> Slot:
+        """A model that speaks the Responses dialect, of a provider that speaks OpenAI's else."""
+        return self._slot("resp")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""

@@ -33,6 +33,9 @@ class TestRow:
         assert row.operations
         assert all(adapter_for(row.dialect, operation) for operation in row.operations)
 
+    def test_every_dialect_of_single_models_is_known(self, row: Provider):
+        assert set(row.dialects.values()) <= set(DIALECTS)
+
     def test_can_be_switched_on(self, row: Provider):
         # A key, an address, or nothing at all where it is embedded.
         assert row.env or row.base_url_env or row.transport == "embedded"
@@ -59,6 +62,10 @@ def test_no_two_rows_share_a_variable():
         ("chatgpt-4o-latest", "openai"),
         ("text-embedding-3-small", "openai"),
         ("claude-haiku-4-5", "anthropic"),
+        ("gpt-5-codex", "openai"),
+        ("codex-mini-latest", "openai"),
+        ("sonar", "perplexity"),
+        ("sonar-reasoning-pro", "perplexity"),
         ("grok-3-mini", "xai"),
         ("mistral-small-latest", "mistral"),
         ("codestral-latest", "mistral"),

@@ -175,6 +175,30 @@ def test_any_server_that_speaks_openai(loads) -> None:
     assert acme.operations == {each for each in Operation if adapter_for("openai", each)}
 
 
+def test_models_that_speak_another_dialect_are_told_by_pattern(loads) -> None:
+    text = "providers: {openai: {keys: [sk-1], dialects: {'gpt-5-pro': openai, 'acme-*': anthropic}}, acme: {base_url: 'https://a.test', dialects: {'*-codex': responses}}}"
+    openai, acme = loads(text).providers
+    expected = {
+        "gpt-4o-mini": "openai", "o3": "openai", "gpt-5.1": "openai", "gpt-5-pro": "openai",
+        "o3-pro": "responses", "gpt-5.2-pro": "responses", "o1-pro-2025-03-19": "responses",
+        "gpt-5.1-codex-max": "responses", "codex-mini-latest": "responses", "o4-mini-deep-research": "responses",
+        "computer-use-preview": "responses", "acme-1": "anthropic",
+    }  # fmt: skip
+    assert {model: openai.dialect_of(model) for model in expected} == expected
+    assert (acme.dialect_of("x-codex"), acme.dialect_of("x-pro")) == ("responses", "openai")
+    assert acme.serves(Operation.EMBEDDINGS, "x-codex")
+    assert openai.serves(Operation.CHAT, "acme-1")
+    assert not openai.serves(Operation.EMBEDDINGS, "acme-1")
+    (other,) = loads("providers: {openai: {keys: [sk-1], dialect: responses}}").providers
+    assert other.dialects == ()
+
+
+def test_headers_of_the_file_are_sent_beside_the_rows(loads) -> None:
+    text = "providers: {openrouter: {keys: [sk-1], headers: {HTTP-Referer: 'https://app.test', X-OpenRouter-Title: App}}}"
+    (openrouter,) = loads(text).providers
+    assert openrouter.headers == {"HTTP-Referer": "https://app.test", "X-OpenRouter-Title": "App"}
+
+
 def test_another_dialect_brings_its_own_operations(loads) -> None:
     (acme,) = loads("providers: {acme: {base_url: 'https://a.test', dialect: anthropic}}").providers
     assert acme.operations == frozenset({Operation.CHAT})

@@ -115,7 +115,7 @@ def test_documented_bodies(status: int, body: Any, kind: type[e.UpstreamError]):
 
 @pytest.mark.parametrize("phrase", PHRASES, ids=lambda phrase: phrase.words)
 def test_free_text_decides_only_under_its_statuses(phrase: Any):
-    for status in (401, 404, 500, 503):
+    for status in {401, 404, 500, 503} - phrase.statuses:
         error = parsed(status, {"error": {"message": phrase.words}})
         assert type(error) is e.class_for_status(status)
 

@@ -21,7 +21,7 @@ TYPES = {
     Operation.EMBEDDINGS: CreateEmbeddingResponse,
 }
 # The SDK decodes base64 vectors itself, before its type sees them.
-OPENAI_CASES = [c for c in recorded.answers() if c.provider != "anthropic" and "base64" not in c.name]
+OPENAI_CASES = [c for c in recorded.answers() if c.speaks != "anthropic" and "base64" not in c.name]
 
 
 def golden(name: str) -> Recorded:

@@ -17,7 +17,7 @@ from providers.types import Chunk, Operation, Quirks, Usage
 from tests.contract import recorded
 from tests.contract.recorded import GOLDEN, OK, Recorded
 
-STREAMS = [c for c in recorded.streams() if c.provider != "anthropic"]
+STREAMS = [c for c in recorded.streams() if c.speaks == "openai"]
 ANSWER = "The capital of France is Paris."
 
 

@@ -1,0 +1,75 @@
+"""Parts and values that some servers of this dialect spell their own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from providers.types import Json, JsonObject
+
+
+def each_message(body: JsonObject, change: Callable[[JsonObject], JsonObject]) -> None:
+    """Change every message. A list of anything else is the provider's to refuse."""
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        body["messages"] = [change(message) if isinstance(message, dict) else message for message in messages]
+
+
+def respell(body: JsonObject, table: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Say values the provider's way, or leave out what it does anyway."""
+    for name, values in table.items():
+        value = body.get(name)
+        if not isinstance(value, str) or value not in values:
+            continue
+        theirs = values[value]
+        if theirs is None:
+            del body[name]
+        else:
+            body[name] = theirs
+
+
+def cache_key(body: Mapping[str, Json], header: str) -> dict[str, str]:
+    """Give the key of the prompt's cache as a header, where it can stand in one: it is a hint."""
+    key = body.get("prompt_cache_key")
+    fits = isinstance(key, str) and key.isascii() and key.isprintable() and key == key.strip()
+    return {header: key} if fits and key else {}
+
+
+def switch_thinking(body: JsonObject) -> None:
+    """Say `reasoning_effort: none` as `thinking: {type: disabled}` (api-docs.deepseek.com, thinking mode)."""
+    if body.get("reasoning_effort") == "none":
+        del body["reasoning_effort"]
+        body.setdefault("thinking", {"type": "disabled"})
+
+
+def join_texts(body: JsonObject) -> None:
+    """Say a list of texts as one. What has other parts is the provider's to refuse."""
+    each_message(body, _joined)
+
+
+def name_documents(body: JsonObject) -> None:
+    """Say files as documents (docs.mistral.ai, document understanding)."""
+    each_message(body, _with_documents)
+
+
+def _joined(message: JsonObject) -> JsonObject:
+    parts = message.get("content")
+    if not isinstance(parts, list) or not parts:
+        return message
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    words = [text for text in texts if isinstance(text, str)]
+    return {**message, "content": "".join(words)} if len(words) == len(parts) else message
+
+
+def _with_documents(message: JsonObject) -> JsonObject:
+    parts = message.get("content")
+    return {**message, "content": [_document(part) for part in parts]} if isinstance(parts, list) else message
+
+
+def _document(part: Json) -> Json:
+    file = part.get("file") if isinstance(part, dict) and part.get("type") == "file" else None
+    if not isinstance(file, dict):
+        return part
+    if "file_data" not in file:
+        return {"type": "file", **file}
+    named = {"document_name": file["filename"]} if "filename" in file else {}
+    return {"type": "document_url", "document_url": file["file_data"], **named}

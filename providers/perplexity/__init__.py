@@ -1,0 +1,1 @@
+"""Perplexity's Agent API (https://docs.perplexity.ai): the Responses dialect, with searches of its own."""

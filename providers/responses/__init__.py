@@ -1,0 +1,1 @@
+"""OpenAI's Responses dialect (https://platform.openai.com/docs/api-reference/responses), for models that speak no other."""
