@@ -1,0 +1,80 @@
+"""Fields of a request on their way to another dialect: named its way, put together, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+
+from providers.errors import RequestRejected, UnsupportedParameter
+from providers.types import Json, JsonObject, Target
+
+Neutral = Callable[[Json], bool]
+"""Does this value of a field ask for nothing?"""
+
+NOTHING: Mapping[str, Neutral] = {
+    "audio": lambda _: False,
+    "frequency_penalty": lambda value: value == 0,
+    "logit_bias": lambda value: value == {},
+    "logprobs": lambda value: value is False,
+    "modalities": lambda value: value == ["text"],
+    "n": lambda value: value == 1,
+    "parallel_tool_calls": lambda value: value is True,
+    "prediction": lambda _: False,
+    "presence_penalty": lambda value: value == 0,
+    "seed": lambda _: False,
+    "stop": lambda value: value == [],
+    "store": lambda value: value is False,
+    "top_logprobs": lambda value: value == 0,
+    "verbosity": lambda value: value == "medium",
+}
+"""OpenAI's fields that say nothing with some value: what holds anyway."""
+
+
+def named(body: Mapping[str, Json], target: Target, known: Container[str]) -> JsonObject:
+    """Give the client's fields without those to drop, under the provider's names.
+
+    A null of a field in `known` is as good as none. Raises `RequestRejected` for two values of one field.
+    """
+    fields: JsonObject = {}
+    for name, value in body.items():
+        theirs = target.rename.get(name, name)
+        if name in target.drop or (value is None and theirs in known):
+            continue
+        if fields.get(theirs, value) != value:
+            raise twice(theirs)
+        fields[theirs] = value
+    return fields
+
+
+def refuse(fields: JsonObject, table: Mapping[str, Neutral], target: Target) -> None:
+    """Raise `UnsupportedParameter` for a field of the table that asks for something."""
+    for name, is_neutral in table.items():
+        if name in fields and not is_neutral(fields[name]):
+            raise unsupported(name, target)
+
+
+def unsupported(name: str, target: Target, instead: str = "") -> UnsupportedParameter:
+    """Give the refusal of a field that the target has no place for."""
+    return UnsupportedParameter(
+        f"`{target.name}` cannot take `{name}`. {instead}"
+        f"To send requests without it, put `drop: [{name}]` on the provider.",
+        param=name,
+    )
+
+
+def twice(name: str) -> RequestRejected:
+    """Give the refusal of a field that contradicts itself."""
+    return RequestRejected(f"`{name}` is given twice, with different values. Give it once.", param=name)
+
+
+def merge(result: JsonObject, part: JsonObject) -> None:
+    """Add fields; objects are added to objects. Raises `RequestRejected` where two values contradict."""
+    for name, value in part.items():
+        mine = result.get(name)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            if any(mine.get(key, value[key]) != value[key] for key in value):
+                raise twice(name)
+            result[name] = {**mine, **value}
+        elif name in result and mine != value:
+            raise twice(name)
+        else:
+            result[name] = value
