@@ -23,7 +23,7 @@ _OPERATIONS = {
     "mistral/embeddings_": Operation.EMBEDDINGS,
 }
 _STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
-_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")
+_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|generate)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
 
 

@@ -58,6 +58,7 @@ def test_no_two_rows_share_a_variable():
         ("chatgpt-4o-latest", "openai"),
         ("text-embedding-3-small", "openai"),
         ("claude-haiku-4-5", "anthropic"),
+        ("gemini-2.5-flash", "gemini"),
         ("grok-3-mini", "xai"),
         ("mistral-small-latest", "mistral"),
         ("codestral-latest", "mistral"),
