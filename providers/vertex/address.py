@@ -15,7 +15,6 @@ from providers.types import Target
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
-        # An empty project is express mode: an API key alone says whose it is.
         "project": Option(env=("GOOGLE_CLOUD_PROJECT",)),
         "location": Option(default="global", env=("GOOGLE_CLOUD_LOCATION",)),
     }
@@ -40,8 +39,9 @@ def host(options: Mapping[str, str]) -> Mapping[str, str]:
 
 def method_url(target: Target, publisher: str, method: str) -> str:
     """Give the address of a method of a publisher's model, such as `generateContent`."""
-    project, location = target.options.get("project"), target.options.get("location", _GLOBAL)
-    place = f"/projects/{project}/locations/{location}" if project else ""
+    place = (
+        "" if _is_express(target) else "/projects/{project}/locations/{location}".format_map(target.options)
+    )
     return f"{target.base_url}{place}/publishers/{publisher}/models/{segment(target.model)}:{method}"
 
 
@@ -50,6 +50,11 @@ def credentials(target: Target) -> Mapping[str, str]:
     if not target.credential:
         return {}
     credential = target.credential.reveal()
-    if credential.startswith(_API_KEYS):
+    if _is_express(target):
         return {"x-goog-api-key": credential}
     return {"authorization": f"Bearer {credential}"}
+
+
+def _is_express(target: Target) -> bool:
+    """Whether it is asked with an API key, which says itself whose project it is."""
+    return target.credential is not None and target.credential.reveal().startswith(_API_KEYS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from providers.adapter import Adapter, StreamDecoder
 from providers.catalog import CATALOG
-from providers.registry import adapter_for
+from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Chunk, Head, Operation, Secret, Target
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -79,6 +79,7 @@ def target(provider: str, *, exact: bool | None = None) -> Target:
         drop=row.drop,
         headers=row.headers,
         max_tokens=row.max_tokens,
+        options={name: option.default or "some" for name, option in DIALECTS[row.dialect].options.items()},
     )
 
 

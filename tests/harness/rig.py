@@ -26,6 +26,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "exact": {"exact": True},
     "plain": {},
     "ant": {"dialect": "anthropic"},
+    "gem": {"dialect": "gemini"},
+    "ver": {"dialect": "vertex", "options": {"project": "acme"}},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -74,6 +76,14 @@ class Rig:
     def anthropic(self) -> Slot:
         """A model of a provider that speaks Anthropic's dialect."""
         return self._slot("ant")
+
+    def gemini(self) -> Slot:
+        """A model of a provider that speaks Gemini's dialect."""
+        return self._slot("gem")
+
+    def vertex(self, model: str) -> Slot:
+        """A model of a provider that speaks Vertex's dialect; the name says which of its dialects."""
+        return self.upstream.slot(f"{model}-{next(self._numbers)}")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""

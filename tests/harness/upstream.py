@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import ssl
 import threading
 import time
@@ -47,6 +48,15 @@ class Received:
         values = [value for key, value in self.headers if key == name.lower()]
         assert len(values) < 2, f"{name} was sent twice: {values}"
         return values[0] if values else None
+
+
+_IN_PATH = re.compile(r"/models?/([^/:?]+)")
+
+
+def _model_of(received: Received) -> str:
+    """Give the model that a request asks for: in its path in some dialects, in its body in others."""
+    named = _IN_PATH.search(received.path)
+    return named[1] if named else received.json["model"]
 
 
 class Gate:
@@ -225,7 +235,7 @@ class Upstream:
         at = time.monotonic()
         received = Received(method, target, headers, connection.id, at)
         received.body = await connection.read_body(headers)
-        slot = self.slot(received.json["model"])
+        slot = self.slot(_model_of(received))
         action = slot.action(received)
         with self.news:
             slot.requests.append(received)

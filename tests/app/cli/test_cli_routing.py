@@ -325,6 +325,8 @@ def test_each_dialect_is_asked_in_its_own_way():
     assert url == "https://x.test/root/v1/models"
     assert (headers["x-api-key"], headers["anthropic-version"]) == ("k", "2023-06-01")
     assert "authorization" not in headers
+    url, headers = ask("gemini")
+    assert (url, headers["x-goog-api-key"]) == ("https://x.test/root/models", "k")
 
 
 def test_a_dialect_without_a_list_of_models_is_not_asked():

@@ -74,8 +74,8 @@ def test_claude_models() -> None:
     assert json.loads(stream.body)["stream"] is True
 
 
-def test_express_mode_has_an_api_key_and_no_project() -> None:
-    request = build("gemini-2.5-flash", {}, credential=Secret("AIzaKey"), options={"project": ""})
+def test_an_api_key_says_itself_whose_project_it_is() -> None:
+    request = build("gemini-2.5-flash", {}, credential=Secret("AIzaKey"))
     assert request.url == "https://v.test/v1/publishers/google/models/gemini-2.5-flash:generateContent"
     headers = dict(request.headers)
     assert headers["x-goog-api-key"] == "AIzaKey"
