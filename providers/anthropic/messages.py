@@ -25,6 +25,7 @@ _ECHOED = frozenset(
         "annotations",
         "audio",
         "extra_content",
+        "images",
         "name",
         "parsed",
         "provider_specific_fields",

@@ -67,8 +67,7 @@ class Choice:
         delta: JsonObject = {}
         if finish.is_blocked(self._reason) and not self._text and not self._calls:
             delta["refusal"] = self._words or f"The answer was blocked ({self._reason})."
-        if self._signature is not None:
-            delta |= signatures.shown(self._signature)
+        delta |= signatures.shown(self._signature)
         if self._grounding is not None:
             google = delta.setdefault("extra_content", {}).setdefault("google", {})
             google["grounding_metadata"] = self._grounding
@@ -85,11 +84,12 @@ class Choice:
                 self._text.append(part.text)
         if part.function_call is not None:
             self._call(part.function_call, part.thought_signature, delta)
+        elif part.inline_data is not None:
+            # Pictures among the thoughts are drafts.
+            if not part.thought:
+                self._show(part.inline_data, part.thought_signature, delta)
         elif part.thought_signature is not None:
             self._signature = part.thought_signature
-        # Pictures among the thoughts are drafts.
-        if part.inline_data is not None and not part.thought:
-            self._show(part.inline_data, delta)
 
     def _call(self, call: wire.FunctionCall, signature: str | None, delta: JsonObject) -> None:
         if not call.name or call.will_continue:
@@ -103,14 +103,15 @@ class Choice:
                 delta["function_call"] = function
             return
         made = {"index": index, "id": call.id or f"{self._spare_id}_{index}", "type": "function"}
-        signed = signatures.shown(signature) if signature is not None else {}
-        delta.setdefault("tool_calls", []).append({**made, "function": function, **signed})
+        delta.setdefault("tool_calls", []).append(
+            {**made, "function": function, **signatures.shown(signature)}
+        )
 
-    def _show(self, blob: wire.Blob, delta: JsonObject) -> None:
+    def _show(self, blob: wire.Blob, signature: str | None, delta: JsonObject) -> None:
         url = f"data:{blob.mime_type};base64,{blob.data}"
         image = {"index": self._images, "type": "image_url", "image_url": {"url": url}}
         self._images += 1
-        delta.setdefault("images", []).append(image)
+        delta.setdefault("images", []).append({**image, **signatures.shown(signature)})
 
 
 def _logprobs(result: wire.LogprobsResult | None) -> Json:

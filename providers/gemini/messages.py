@@ -24,7 +24,6 @@ _ECHOED = frozenset(
         "annotations",
         "audio",
         "extra_content",
-        "images",
         "name",
         "parsed",
         "provider_specific_fields",
@@ -105,8 +104,22 @@ def _assistant(talk: Conversation, message: JsonObject, at: str) -> None:
     if signature := signatures.read(message, at):
         *before, last = found or [{"text": ""}]
         found = [*before, {**last, **signature}]
+    found += _images(message, at)
     found += _calls(talk, message, at)
-    talk.append("answer", found, _rest(message, "content", "refusal", "tool_calls", "function_call"))
+    talk.append(
+        "answer", found, _rest(message, "content", "refusal", "images", "tool_calls", "function_call")
+    )
+
+
+def _images(message: JsonObject, at: str) -> list[JsonObject]:
+    """Give the pictures that an earlier answer has drawn; `index` is ours: it numbers them in a stream."""
+    found = []
+    for index, item in enumerate(shape.listing(message.get("images") or [], f"{at}.images")):
+        place = f"{at}.images[{index}]"
+        image = shape.mapping(item, place)
+        plain = {name: value for name, value in image.items() if name not in {"index", "extra_content"}}
+        found += [{**part, **signatures.read(image, place)} for part in parts([plain], place)]
+    return found
 
 
 def _calls(talk: Conversation, message: JsonObject, at: str) -> list[JsonObject]:

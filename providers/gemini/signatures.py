@@ -1,7 +1,7 @@
 """Thought signatures: what Gemini wants back with its own words, to go on from its thoughts.
 
 They travel as Google's own OpenAI-compatible endpoint has them, in `extra_content.google.thought_signature`
-of a tool call, or of a message for its text (https://ai.google.dev/gemini-api/docs/thought-signatures).
+of a tool call or an image, or of a message for its text (https://ai.google.dev/gemini-api/docs/thought-signatures).
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def read(holder: JsonObject, at: str) -> JsonObject:
     return {"thoughtSignature": shape.text(signature, f"{at}.google.thought_signature")}
 
 
-def shown(signature: str) -> JsonObject:
-    """Give the field that shows a signature to the client."""
+def shown(signature: str | None) -> JsonObject:
+    """Give the field that shows a signature to the client, or nothing."""
+    if signature is None:
+        return {}
     return {"extra_content": {"google": {"thought_signature": signature}}}

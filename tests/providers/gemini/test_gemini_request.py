@@ -173,6 +173,17 @@ def test_calls_without_a_signature_get_the_one_for_none_where_the_model_wants_on
         assert ("thoughtSignature" in part) is signed, model
 
 
+def test_a_picture_goes_back_as_it_came() -> None:
+    drawn = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}, "thoughtSignature": "c2ln"}
+    answer = {"candidates": [{"content": {"parts": [{"text": "Here."}, drawn]}, "finishReason": "STOP"}]}
+    call = Call(Operation.CHAT, "m", {})
+    reply = chat.parse_response(call, target(), Head(200, {}), json.dumps(answer).encode())
+    message = json.loads(reply.body)["choices"][0]["message"]
+    assert "extra_content" not in message
+    turn = sent({"messages": [*HELLO, message, *HELLO]})["contents"][1]
+    assert turn == {"role": "model", "parts": [{"text": "Here."}, drawn]}
+
+
 NAMES = st.from_regex(r"[a-z_][a-z0-9_-]{0,8}", fullmatch=True)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
