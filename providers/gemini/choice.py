@@ -14,7 +14,8 @@ import msgspec
 from providers.errors import MalformedResponse
 from providers.gemini import finish, signatures, wire
 from providers.gemini.grounding import citations
-from providers.types import Json, JsonObject
+from providers.gemini.tools import may_cite, speaks_functions
+from providers.types import Call, Json, JsonObject
 
 
 class Step(NamedTuple):
@@ -28,10 +29,12 @@ class Step(NamedTuple):
 class Choice:
     """Reads one candidate."""
 
-    def __init__(self, index: int, call_id: str, *, functions: bool) -> None:
+    def __init__(self, index: int, call: Call) -> None:
         self.index = index
-        self._spare_id = f"call_{call_id}_{index}"
-        self._functions = functions
+        self._spare_id = f"call_{call.id}_{index}"
+        self._functions = speaks_functions(call.body)
+        self._keeps_text = may_cite(call.body)
+        self._spoke = False
         self._calls = 0
         self._images = 0
         self._text: list[str] = []
@@ -65,7 +68,7 @@ class Choice:
     def end(self) -> tuple[JsonObject, str]:
         """Give the last delta and OpenAI's finish reason."""
         delta: JsonObject = {}
-        if finish.is_blocked(self._reason) and not self._text and not self._calls:
+        if finish.is_blocked(self._reason) and not self._spoke and not self._calls:
             delta["refusal"] = self._words or f"The answer was blocked ({self._reason})."
         delta |= signatures.shown(self._signature)
         if self._grounding is not None:
@@ -80,7 +83,8 @@ class Choice:
         if part.text:
             name = "reasoning_content" if part.thought else "content"
             delta[name] = delta.get(name, "") + part.text
-            if not part.thought:
+            self._spoke = self._spoke or not part.thought
+            if self._keeps_text and not part.thought:
                 self._text.append(part.text)
         if part.function_call is not None:
             self._call(part.function_call, part.thought_signature, delta)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import msgspec
 
-from providers.errors import MalformedResponse
 from providers.gemini.wire import Count
 from providers.types import JsonObject
 
@@ -42,11 +41,12 @@ class _Grounding(_Struct, frozen=True):
 
 
 def citations(metadata: JsonObject, text: str) -> list[JsonObject]:
-    """Give a citation for each page that supports a part of the text. Raises `MalformedResponse`."""
+    """Give a citation for each page that supports a part of the text, none where they cannot be read. Total."""
     try:
         grounding = msgspec.convert(metadata, _Grounding)
     except ValueError:
-        raise MalformedResponse("The sources of the answer cannot be read.") from None
+        # The answer is whole without them, and the client gets the metadata as they are.
+        return []
     written = text.encode()
     found = []
     for support in grounding.grounding_supports:

@@ -12,7 +12,6 @@ from providers.errors import MalformedResponse
 from providers.gemini import wire
 from providers.gemini.choice import Choice
 from providers.gemini.errors import reported, under_success
-from providers.gemini.tools import speaks_functions
 from providers.types import Call, JsonObject, Reply, Target
 
 _LISTS = ("tool_calls", "images", "annotations")
@@ -43,13 +42,12 @@ def reply(call: Call, target: Target, body: bytes) -> Reply:
 
 
 def _choices(call: Call, answer: wire.Answer) -> list[JsonObject]:
-    functions = speaks_functions(call.body)
     candidates = sorted(answer.candidates or (), key=lambda candidate: candidate.index)
     if candidates:
-        return [_choice(Choice(each.index, call.id, functions=functions), each) for each in candidates]
+        return [_choice(Choice(each.index, call), each) for each in candidates]
     if answer.prompt_feedback is None or answer.prompt_feedback.block_reason is None:
         raise MalformedResponse("The answer holds no candidate.")
-    blocked = Choice(0, call.id, functions=functions)
+    blocked = Choice(0, call)
     blocked.block(answer.prompt_feedback)
     return [_choice(blocked, wire.Candidate())]
 

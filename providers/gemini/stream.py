@@ -16,7 +16,6 @@ from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
 from providers.gemini import wire
 from providers.gemini.choice import Choice, Step
 from providers.gemini.errors import reported
-from providers.gemini.tools import speaks_functions
 from providers.sse import SseDecoder
 from providers.types import Call, Chunk, JsonObject, Target, Usage
 
@@ -31,7 +30,6 @@ class ChatStream:
         self._sse = SseDecoder(line_limit=EVENT_LIMIT, event_limit=EVENT_LIMIT)
         self._call = call
         self._include_usage = call.include_usage
-        self._functions = speaks_functions(call.body)
         self._usual_model = target.model
         self._id: str | None = None
         self._model: str | None = None
@@ -82,7 +80,7 @@ class ChatStream:
 
     def _choice(self, index: int) -> Choice:
         if index not in self._choices:
-            self._choices[index] = Choice(index, self._call.id, functions=self._functions)
+            self._choices[index] = Choice(index, self._call)
         return self._choices[index]
 
     def _said(self, answer: wire.Answer) -> Sequence[Chunk]:

@@ -19,6 +19,13 @@ def speaks_functions(body: Mapping[str, Json]) -> bool:
     return bool(body.get("functions")) and not body.get("tools")
 
 
+def may_cite(body: Mapping[str, Json]) -> bool:
+    """Whether the answer may name its sources: only searching and Gemini's other own tools bring any."""
+    given = body.get("tools")
+    own = isinstance(given, list) and any(isinstance(tool, dict) and "function" not in tool for tool in given)
+    return own or "web_search_options" in body
+
+
 def tools(fields: JsonObject, target: Target) -> JsonObject:
     """Give `tools` and `toolConfig`, where there are any. Raises `RequestRejected`."""
     functions, others = [], []

@@ -207,10 +207,17 @@ def test_sources_are_annotations_counted_in_characters() -> None:
     }
     cited = {"start_index": 2, "end_index": 5, "url": "https://a.test", "title": "A"}
     answer = said({"text": "É Ça!"}, groundingMetadata=grounding)
-    message = read(answer)[0]["choices"][0]["message"]
+    message = read(answer, web_search_options={})[0]["choices"][0]["message"]
     assert message["annotations"] == [{"type": "url_citation", "url_citation": cited}]
     assert message["extra_content"] == {"google": {"grounding_metadata": grounding}}
-    halves = run(sse(said({"text": "É "}, finish=None), said({"text": "Ça!"}, groundingMetadata=grounding)))
+    odd = read(said({"text": "x"}, groundingMetadata={"groundingChunks": 3}), tools=[{"urlContext": {}}])[0][
+        "choices"
+    ][0]["message"]
+    assert "annotations" not in odd
+    halves = run(
+        sse(said({"text": "É "}, finish=None), said({"text": "Ça!"}, groundingMetadata=grounding)),
+        tools=[{"googleSearch": {}}],
+    )
     assert seen(halves)[-1]["choices"][0]["delta"]["annotations"][0]["url_citation"] == cited
 
 
