@@ -112,6 +112,27 @@ _ROWS = (
         operations=_CHAT,
     ),
     Provider(
+        name="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        example="gemini-2.5-flash",
+        dialect="gemini",
+        env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        patterns=("gemini-*", "gemma-*"),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
+        drop=frozenset({"user", "safety_identifier"}),  # it has no such field, and no answer depends on it
+        operations=_CHAT_EMBEDDINGS,
+    ),
+    Provider(
+        name="vertex",
+        base_url="https://{host}/v1",
+        example="vertex/gemini-2.5-flash",
+        dialect="vertex",
+        env=("CLOUDSDK_AUTH_ACCESS_TOKEN",),
+        quirks=Quirks(message_names=False),  # neither of its dialects has such a field
+        max_tokens=4096,  # as for Anthropic, whose models it has too
+        operations=_CHAT_EMBEDDINGS,
+    ),
+    Provider(
         name="perplexity",
         base_url="https://api.perplexity.ai/v1",
         example="sonar",

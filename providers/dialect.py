@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from providers.adapter import Adapter
@@ -27,3 +27,5 @@ class Dialect:
     options: Mapping[str, Option] = field(default_factory=dict)
     stream_type: str = "text/event-stream"
     """The media type of its streams."""
+    derived: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {}
+    """What else fills `{name}` in a base URL, worked out from the options."""

@@ -1,7 +1,7 @@
 """The smallest question that shows whether a provider answers and takes its credential: its list of models.
 
-Wire formats: https://platform.openai.com/docs/api-reference/models/list and
-https://docs.anthropic.com/en/api/models-list.
+Wire formats: https://platform.openai.com/docs/api-reference/models/list,
+https://docs.anthropic.com/en/api/models-list and https://ai.google.dev/api/models#method:-models.list.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _PROBES: Mapping[str, _Probe] = MappingProxyType(
         "anthropic": _Probe(
             "/v1/models", {"anthropic-version": VERSION}, lambda key: {"x-api-key": key.reveal()}
         ),
+        "gemini": _Probe("/models", {}, lambda key: {"x-goog-api-key": key.reveal()}),
     }
 )
 

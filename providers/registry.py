@@ -9,6 +9,8 @@ from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
 from providers.blackbox import image_generation as blackbox_images
 from providers.dialect import Dialect
+from providers.gemini import chat as gemini_chat
+from providers.gemini import embeddings as gemini_embeddings
 from providers.openai import (
     chat,
     completions,
@@ -25,6 +27,9 @@ from providers.perplexity import chat as perplexity_chat
 from providers.perplexity import embeddings as perplexity_embeddings
 from providers.responses import chat as responses_chat
 from providers.types import Operation
+from providers.vertex import address as vertex_address
+from providers.vertex import chat as vertex_chat
+from providers.vertex import embeddings as vertex_embeddings
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     {
@@ -56,6 +61,12 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             perplexity_chat.OPTIONS,
         ),
         "echo": Dialect(_OPENAI),
+        "gemini": Dialect({Operation.CHAT: gemini_chat, Operation.EMBEDDINGS: gemini_embeddings}),
+        "vertex": Dialect(
+            {Operation.CHAT: vertex_chat, Operation.EMBEDDINGS: vertex_embeddings},
+            vertex_address.OPTIONS,
+            derived=vertex_address.host,
+        ),
     }
 )
 """The dialects that a provider may name."""

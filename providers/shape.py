@@ -41,6 +41,16 @@ def flag(value: Json, at: str) -> bool:
     raise wrong(at, "true or false", value)
 
 
+def data_url(value: Json, at: str) -> tuple[str, str]:
+    """Give media type and base64 of a `data:` URL (RFC 2397). Raises `RequestRejected`."""
+    header, comma, data = text(value, at).partition(",")
+    scheme, _, details = header.partition(":")
+    media_type, *parameters = details.split(";")
+    if scheme != "data" or not comma or "base64" not in parameters:
+        raise RequestRejected(f"`{at}` must look like data:<media type>;base64,<data>.", param=at)
+    return media_type.strip().lower(), data
+
+
 def wrong(at: str, expected: str, value: Json) -> RequestRejected:
     """Give the refusal for a value of the wrong kind. The value itself is not repeated."""
     return RequestRejected(f"`{at}` must be {expected}, not {_NAMES.get(type(value), 'this')}.", param=at)

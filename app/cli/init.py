@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from app.config.dialect_options import known_to, values_for
 from app.config.environment import MASTER_KEY_VARIABLE
 from providers.catalog import CATALOG, Provider
 
@@ -45,7 +46,8 @@ def _auth(environ: Mapping[str, str]) -> str:
 def _provider(row: Provider, environ: Mapping[str, str]) -> Iterator[str]:
     key = next((name for name in row.env if environ.get(name)), None)
     address = next((name for name in row.base_url_env if environ.get(name)), None)
-    if key is None and address is None:
+    options = values_for(row.dialect, {}, environ)
+    if (key is None and address is None) or known_to(row.dialect).keys() - options.keys():
         return
     note = f"  # its address is in {address}" if address else ""
     yield f"  {row.name}:{'' if key else ' {}'}{note}"

@@ -76,8 +76,10 @@ def _named(provider: ActiveProvider, credential: ProviderCredential | None) -> s
 async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | None) -> Verdict:
     """Ask the provider for its models. Total."""
     request = probe_request(_target(provider, credential))
-    if request is None or provider.transport != "http":
+    if provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
+    if request is None:
+        return Verdict(works=True, text="not asked: its dialect has no list of models; make a call to see")
     upstream = Upstream(
         http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
         connect=provider.timeouts.connect,
@@ -114,8 +116,8 @@ def _count(body: bytes) -> int:
         listed = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
         raise errors.MalformedResponse("no JSON") from error
-    # Together gives the list itself, others OpenAI's object around it.
-    models = listed.get("data") if isinstance(listed, Mapping) else listed
+    # Together gives the list itself, Gemini its own object around it, others OpenAI's.
+    models = listed.get("data", listed.get("models")) if isinstance(listed, Mapping) else listed
     if not isinstance(models, list):
         raise errors.MalformedResponse("no list")
     return len(models)

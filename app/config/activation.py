@@ -240,7 +240,7 @@ def _candidate(
         credential_from=key_variable,
         base_url=_completed(environ[url_variable], row.base_url)
         if url_variable
-        else dialect_options.filled(base_url, options),
+        else dialect_options.filled(base_url, _dialect(row, settings), options),
         base_url_from=url_variable,
         options=options,
     )

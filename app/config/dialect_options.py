@@ -29,9 +29,11 @@ def values_for(dialect: str, given: Mapping[str, str], environ: Mapping[str, str
     }
 
 
-def filled(base_url: str, options: Mapping[str, str]) -> str:
-    """Fill in what stands in braces."""
-    for name, value in options.items():
+def filled(base_url: str, dialect: str, options: Mapping[str, str]) -> str:
+    """Fill in what stands in braces: options, and what the dialect works out from them."""
+    known = DIALECTS.get(dialect)
+    derived = known.derived(options) if known else {}
+    for name, value in {**options, **derived}.items():
         base_url = base_url.replace(f"{{{name}}}", value)
     return base_url
 

@@ -5,13 +5,11 @@ Its functions are the contract of `providers/adapter.py`.
 
 from __future__ import annotations
 
-import msgspec
-
 from providers.adapter import StreamDecoder
 from providers.anthropic import request, response
 from providers.anthropic.errors import parse_error, parse_limits
 from providers.anthropic.stream import ChatStream
-from providers.errors import RequestRejected
+from providers.posting import post
 from providers.types import Call, Head, HttpRequest, Reply, Target
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
@@ -22,17 +20,11 @@ VERSION = "2023-06-01"
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if call.stream else "application/json",
-        "accept-encoding": "identity",
-        "anthropic-version": VERSION,
-    }
+    headers = {"anthropic-version": VERSION}
     if target.credential is not None:
         headers["x-api-key"] = target.credential.reveal()
-    headers |= {name.lower(): value for name, value in target.headers.items()}
-    body = _encoded(request.body(call, target))
-    return HttpRequest("POST", f"{target.base_url}/v1/messages", tuple(headers.items()), body)
+    url = f"{target.base_url}/v1/messages"
+    return post(url, request.body(call, target), headers, target, stream=call.stream)
 
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's
@@ -43,14 +35,3 @@ def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply
 def open_stream(call: Call, target: Target, head: Head) -> StreamDecoder:  # noqa: ARG001 - the contract's
     """Start reading a 2xx stream."""
     return ChatStream(call)
-
-
-def _encoded(body: object) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        raise RequestRejected(
-            "The request holds half a surrogate pair, which is not valid Unicode."
-        ) from None
-    except RecursionError:
-        raise RequestRejected("The request is nested too deeply.") from None

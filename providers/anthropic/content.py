@@ -63,7 +63,7 @@ def _image(part: JsonObject, at: str) -> JsonObject:
     at = f"{at}.image_url"
     url = shape.text(shape.mapping(part.get("image_url"), at).get("url"), f"{at}.url")
     if url.startswith("data:"):
-        media_type, data = _data_url(url, f"{at}.url")
+        media_type, data = shape.data_url(url, f"{at}.url")
         source = {"type": "base64", "media_type": _IMAGE_TYPES.get(media_type, media_type), "data": data}
     elif url.startswith(("https://", "http://")):
         source = {"type": "url", "url": url}
@@ -86,7 +86,7 @@ def _file(part: JsonObject, at: str) -> JsonObject:
 
 
 def _document_source(url: str, at: str) -> JsonObject:
-    media_type, data = _data_url(url, at)
+    media_type, data = shape.data_url(url, at)
     if media_type == "application/pdf":
         return {"type": "base64", "media_type": media_type, "data": data}
     if media_type != "text/plain":
@@ -99,15 +99,6 @@ def _document_source(url: str, at: str) -> JsonObject:
     except (binascii.Error, ValueError):
         raise RequestRejected(f"`{at}` must hold UTF-8 text in base64.", param=at) from None
     return {"type": "text", "media_type": media_type, "data": text}
-
-
-def _data_url(url: str, at: str) -> tuple[str, str]:
-    header, comma, data = url.partition(",")
-    scheme, _, details = header.partition(":")
-    media_type, *parameters = details.split(";")
-    if scheme != "data" or not comma or "base64" not in parameters:
-        raise RequestRejected(f"`{at}` must look like data:<media type>;base64,<data>.", param=at)
-    return media_type.strip().lower(), data
 
 
 def _audio(_part: JsonObject, at: str) -> JsonObject:

@@ -24,6 +24,8 @@ _ECHOED = frozenset(
     {
         "annotations",
         "audio",
+        "extra_content",
+        "images",
         "name",
         "parsed",
         "provider_specific_fields",

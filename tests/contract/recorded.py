@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from providers.adapter import Adapter, StreamDecoder
 from providers.catalog import CATALOG
-from providers.registry import adapter_for
+from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Chunk, Head, Operation, Secret, Target
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -28,7 +28,7 @@ _OPERATIONS = {
 _DIALECTS = {"openai/responses_": "responses"}
 """Traffic of a provider in another dialect than its row's."""
 _STREAM = re.compile(r"(?:chat_|completion_|responses_)?stream(?!.*(?:error|failed))\w*\.sse")
-_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|responses)_response\w*\.json")
+_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|responses|generate)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
 
 WORDS = [
@@ -37,6 +37,8 @@ WORDS = [
     "logprobs", "data", "embedding", "prompt_tokens", "completion_tokens", "reasoning", "code",
     "detail", "x_groq", "stop_reason", "content_block", "partial_json", "input_tokens",
     "output", "status", "item", "response", "summary", "annotations", "results",
+    "details", "parts", "functionCall", "args", "finishReason", "promptFeedback", "blockReason",
+    "usageMetadata", "promptTokenCount", "groundingMetadata", "groundingSupports", "logprobsResult",
 ]  # fmt: skip
 """Keys that mean something somewhere: hostile JSON made of them reaches further."""
 HOSTILE = st.recursive(
@@ -119,6 +121,7 @@ def target(provider: str, *, exact: bool | None = None) -> Target:
         headers=row.headers,
         max_tokens=row.max_tokens,
         paths=row.paths,
+        options={name: option.default or "some" for name, option in DIALECTS[row.dialect].options.items()},
     )
 
 

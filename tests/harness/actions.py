@@ -22,7 +22,7 @@ def golden(name: str) -> bytes:
 
 def events_of(name: str) -> list[bytes]:
     """Give the events of a recorded stream, each with its blank line."""
-    return [event + b"\n\n" for event in golden(name).split(b"\n\n") if event.strip()]
+    return [event + b"\n\n" for event in golden(name).replace(b"\r\n", b"\n").split(b"\n\n") if event.strip()]
 
 
 # Steps

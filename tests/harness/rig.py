@@ -29,6 +29,8 @@ KINDS: dict[str, dict[str, Any]] = {
     # The one by its models' names, the other wholly.
     "resp": {"dialects": {"resp-*": "responses"}},
     "pplx": {"dialect": "perplexity"},
+    "gem": {"dialect": "gemini"},
+    "ver": {"dialect": "vertex", "options": {"project": "acme"}},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -81,6 +83,14 @@ class Rig:
     def responses(self) -> Slot:
         """A model that speaks the Responses dialect, of a provider that speaks OpenAI's else."""
         return self._slot("resp")
+
+    def gemini(self) -> Slot:
+        """A model of a provider that speaks Gemini's dialect."""
+        return self._slot("gem")
+
+    def vertex(self, model: str) -> Slot:
+        """A model of a provider that speaks Vertex's dialect; the name says which of its dialects."""
+        return self.upstream.slot(f"{model}-{next(self._numbers)}")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""

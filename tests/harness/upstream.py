@@ -18,11 +18,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeAlias
+from urllib.parse import unquote
 
 from tests.harness.wire import Connection, PeerLeft
 
 PATIENCE = 10.0
 """Seconds that a wait for the gateway may take before the test fails."""
+_IN_PATH = re.compile(r"/models?/([^/:?]+)")
 
 
 @dataclass(eq=False)
@@ -46,7 +48,9 @@ class Received:
 
     @property
     def model(self) -> str:
-        """The slot: the model of JSON or of a form; where there is no body, the part of the path that follows `/videos/`."""
+        """The slot: the model that the path names, or JSON, or a form; where there is no body, the video that is asked about."""
+        if named := _IN_PATH.search(self.path):
+            return unquote(named[1])
         if not self.body:
             return self.path.partition("/videos/")[2].partition("/")[0].partition("?")[0]
         if b"multipart/form-data" in (self.header("content-type") or "").encode():

@@ -66,6 +66,7 @@ def test_no_two_rows_share_a_variable():
         ("codex-mini-latest", "openai"),
         ("sonar", "perplexity"),
         ("sonar-reasoning-pro", "perplexity"),
+        ("gemini-2.5-flash", "gemini"),
         ("grok-3-mini", "xai"),
         ("mistral-small-latest", "mistral"),
         ("codestral-latest", "mistral"),

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from providers.catalog import CATALOG
+from providers.registry import DIALECTS
 from tests.harness.secrets import canary
 
 KEY = "sk-cli-config-0123456789abcdef"
@@ -84,6 +85,7 @@ def test_a_file_that_is_not_there_is_an_error(sg):
 @pytest.mark.parametrize("row", [row for row in CATALOG.values() if row.env], ids=lambda row: row.name)
 def test_init_writes_what_loads_for_each_vendor(sg, folder, row, secrets):
     env = {name: secrets.plant(f"canary-of-{row.name}-77aa") for name in row.env[:1]}
+    env |= {name: "some" for option in DIALECTS[row.dialect].options.values() for name in option.env[:1]}
     said = sg("init", env=env)
     assert (said.code, said.out) == (0, "")
     written = (folder / "config.yaml").read_text()

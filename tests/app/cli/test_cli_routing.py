@@ -325,10 +325,18 @@ def test_each_dialect_is_asked_in_its_own_way():
     assert url == "https://x.test/root/v1/models"
     assert (headers["x-api-key"], headers["anthropic-version"]) == ("k", "2023-06-01")
     assert "authorization" not in headers
+    url, headers = ask("gemini")
+    assert (url, headers["x-goog-api-key"]) == ("https://x.test/root/models", "k")
 
 
 def test_a_dialect_without_a_list_of_models_is_not_asked():
     assert probe_request(Target(provider="x", dialect="echo", base_url="http://x", model="")) is None
+
+
+def test_a_provider_that_cannot_be_asked_is_not_called_well(sg, folder):
+    (folder / "config.yaml").write_text("providers: {vertex: {keys: [ya29.token], options: {project: p}}}")
+    said = sg("providers", "test", "vertex")
+    assert (said.code, said.out.split(":")[0]) == (0, "vertex not asked")
 
 
 MASTER = "sk-cli-master-0123456789abcdef"

@@ -9,7 +9,7 @@ import pytest
 from app.config.activation import ActiveProvider, ProviderCredential, switched_on
 from app.config.loader import Loaded
 from providers.catalog import CATALOG
-from providers.registry import adapter_for
+from providers.registry import DIALECTS, adapter_for
 from providers.types import Operation, Secret
 
 
@@ -227,8 +227,14 @@ def test_chains_may_share_what_they_lead_to(loads) -> None:
 
 
 def test_every_row_of_the_catalogue_can_be_switched_on(loads) -> None:
-    text = "providers:\n" + "".join(f"  {name}: {{keys: [sk-{name}-key]}}\n" for name in CATALOG)
-    loaded = loads(text)
+    needed = {
+        name: ", ".join(
+            f"{key}: some" for key, option in DIALECTS[row.dialect].options.items() if option.default is None
+        )
+        for name, row in CATALOG.items()
+    }
+    rows = (f"  {name}: {{keys: [sk-{name}-key], options: {{{needed[name]}}}}}\n" for name in CATALOG)
+    loaded = loads("providers:\n" + "".join(rows))
     assert names(loaded) == list(CATALOG)
     assert loaded.notices == ()
 
@@ -269,3 +275,19 @@ def test_a_provider_that_wants_more_than_a_credential_stays_off(loads) -> None:
     known = tuple(dataclasses.replace(each, missing=("resource",)) for each in loads("").known)
     stored = {"openai": [ProviderCredential(Secret("sk-kept"), stored=1)]}
     assert [each.name for each in switched_on(known, stored)] == ["echo"]
+
+
+def test_vertex_is_at_its_locations_address(loads) -> None:
+    text = "providers: {vertex: {keys: [ya29.token], options: {project: acme%s}}}"
+    for location, host in (
+        ("", "aiplatform.googleapis.com"),
+        (", location: europe-west1", "europe-west1-aiplatform.googleapis.com"),
+    ):
+        (vertex,) = loads(text % location).providers
+        assert vertex.base_url == f"https://{host}/v1"
+    environ = {"CLOUDSDK_AUTH_ACCESS_TOKEN": "ya29.token"}
+    assert "set GOOGLE_CLOUD_PROJECT" in loads("", environ=environ).notices[0]
+    (vertex,) = loads(
+        "", environ={**environ, "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "us"}
+    ).providers
+    assert vertex.base_url == "https://aiplatform.us.rep.googleapis.com/v1"

@@ -74,6 +74,8 @@ class TestNames:
         asked = {
             "openai": "gpt-4o-mini",
             "anthropic": "claude-haiku-4-5",
+            "gemini": "gemini-2.5-flash",
+            "vertex": "claude-sonnet-4-5@20250929",
             "xai": "grok-4",
             "mistral": "mistral-small-latest",
             "groq": "llama-3.1-8b-instant",
