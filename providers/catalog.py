@@ -79,6 +79,15 @@ _ROWS = (
         operations=_CHAT,
     ),
     Provider(
+        name="azure",
+        base_url="https://{resource}.openai.azure.com",
+        dialect="azure",
+        env=("AZURE_OPENAI_API_KEY",),
+        base_url_env=(
+            "AZURE_OPENAI_ENDPOINT",
+        ),  # models are named as their deployments, which can be anything
+    ),
+    Provider(
         name="xai",
         base_url="https://api.x.ai/v1",
         example="grok-4",

@@ -1,6 +1,6 @@
 """The smallest question that shows whether a provider answers and takes its credential: its list of models.
 
-Wire formats: https://platform.openai.com/docs/api-reference/models/list and
+Wire formats: https://platform.openai.com/docs/api-reference/models/list (Azure's too) and
 https://docs.anthropic.com/en/api/models-list.
 """
 
@@ -11,23 +11,31 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from providers.anthropic.chat import VERSION
+from providers.azure import address
 from providers.types import HttpRequest, Secret, Target
 
 Headers = Mapping[str, str]
 
 
 class _Probe(NamedTuple):
-    path: str
+    url: Callable[[Target], str]
     headers: Headers
     authorize: Callable[[Secret], Headers]
 
 
 _PROBES: Mapping[str, _Probe] = MappingProxyType(
     {
-        "openai": _Probe("/models", {}, lambda key: {"authorization": f"Bearer {key.reveal()}"}),
-        "anthropic": _Probe(
-            "/v1/models", {"anthropic-version": VERSION}, lambda key: {"x-api-key": key.reveal()}
+        "openai": _Probe(
+            lambda target: f"{target.base_url}/models",
+            {},
+            lambda key: {"authorization": f"Bearer {key.reveal()}"},
         ),
+        "anthropic": _Probe(
+            lambda target: f"{target.base_url}/v1/models",
+            {"anthropic-version": VERSION},
+            lambda key: {"x-api-key": key.reveal()},
+        ),
+        "azure": _Probe(address.of_models, {}, lambda key: {"api-key": key.reveal()}),
     }
 )
 
@@ -41,4 +49,4 @@ def probe_request(target: Target) -> HttpRequest | None:
     if target.credential:
         headers |= probe.authorize(target.credential)
     headers |= {name.lower(): value for name, value in target.headers.items()}
-    return HttpRequest("GET", target.base_url + probe.path, tuple(headers.items()))
+    return HttpRequest("GET", probe.url(target), tuple(headers.items()))

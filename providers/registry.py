@@ -7,18 +7,37 @@ from types import MappingProxyType
 
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
-from providers.dialect import Dialect
+from providers.azure.adapter import Azure
+from providers.azure.address import V1
+from providers.azure.stream import opener
+from providers.dialect import Dialect, Option
 from providers.openai import chat, completions, embeddings
+from providers.openai.wire import CHAT, COMPLETIONS
 from providers.types import Operation
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     {Operation.CHAT: chat, Operation.COMPLETIONS: completions, Operation.EMBEDDINGS: embeddings}
 )
 
+_AZURE: Mapping[Operation, Adapter] = MappingProxyType(
+    {
+        Operation.CHAT: Azure(chat, opener(CHAT)),
+        Operation.COMPLETIONS: Azure(completions, opener(COMPLETIONS)),
+        Operation.EMBEDDINGS: Azure(embeddings, embeddings.open_stream),
+    }
+)
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
+        "azure": Dialect(
+            _AZURE,
+            {
+                "api_version": Option(V1, ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")),
+                "resource": Option(env=("AZURE_RESOURCE_NAME",), in_url_only=True),
+            },
+        ),
         "echo": Dialect(_OPENAI),
     }
 )

@@ -123,7 +123,7 @@ class Target:
     max_tokens: int | None = None
     """What to ask for where the dialect needs a number and the client gave none."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the dialect's own, by name; each that it knows has a value."""
+    """Settings of the dialect's own, by name; each that it needs has a value."""
 
     def using(self, credential: Secret, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""

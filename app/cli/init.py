@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from app.config import dialect_options
 from app.config.environment import MASTER_KEY_VARIABLE
 from providers.catalog import CATALOG, Provider
 
@@ -47,7 +48,18 @@ def _provider(row: Provider, environ: Mapping[str, str]) -> Iterator[str]:
     address = next((name for name in row.base_url_env if environ.get(name)), None)
     if key is None and address is None:
         return
+    if lacking := _lacking(row, environ, address):
+        yield f"  # {row.name} is left out: it needs {lacking} too"
+        return
     note = f"  # its address is in {address}" if address else ""
     yield f"  {row.name}:{'' if key else ' {}'}{note}"
     if key:
         yield f'    keys: ["${{{key}}}"]'
+
+
+def _lacking(row: Provider, environ: Mapping[str, str], address: str | None) -> str:
+    options = dialect_options.values_for(row.dialect, {}, environ)
+    base_url = "" if address else dialect_options.filled(row.base_url, options)
+    known = dialect_options.known_to(row.dialect)
+    missing = dialect_options.missing(row.dialect, options, base_url)
+    return " and ".join(" or ".join((*known[name].env, *row.base_url_env)) for name in missing)

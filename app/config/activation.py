@@ -66,7 +66,7 @@ class ActiveProvider:
     retry: RetrySettings = field(default_factory=RetrySettings)
     region: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the dialect's own; each that it knows has a value."""
+    """Settings of the dialect's own; each that it needs has a value."""
     pool: Pool = field(default_factory=Pool)
 
     def has_credential_for(self, model: str) -> bool:
@@ -131,7 +131,7 @@ class _Candidate:
     @property
     def missing(self) -> tuple[str, ...]:
         """The dialect's options that nothing gives."""
-        return tuple(name for name in dialect_options.known_to(self.dialect) if name not in self.options)
+        return tuple(dialect_options.missing(self.dialect, self.options, self.base_url))
 
     @property
     def lacks(self) -> bool:
@@ -232,7 +232,9 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
         near = did_you_mean(candidate.name, catalog)
         hint = near or "give the base_url of its API"
         yield Problem(place(tree, path), path, "is not in the catalogue and has no base_url", hint)
-    elif fault := urls.fault_of(candidate.base_url, allow_private=candidate.allow_private):
+    elif not candidate.missing and (
+        fault := urls.fault_of(candidate.base_url, allow_private=candidate.allow_private)
+    ):
         yield Problem(_mark(tree, path, "base_url", candidate.base_url_from), (*path, "base_url"), *fault)
     proxy = candidate.settings.pool.proxy
     if proxy and (fault := urls.fault_of_proxy(proxy.reveal(), allow_private=candidate.allow_private)):
@@ -270,5 +272,8 @@ def _why_off(candidate: _Candidate) -> str:
         why = "its key is empty" if candidate.settings.keys else "it has no key"
         return f"{candidate.name} is off: {why}; set {' or '.join(candidate.row.env) or 'its keys'}"
     known = dialect_options.known_to(candidate.dialect)
-    wanted = [" or ".join(known[name].env) or f"its option `{name}`" for name in candidate.missing]
+    wanted = [
+        " or ".join((*known[name].env, *candidate.row.base_url_env)) or f"its option `{name}`"
+        for name in candidate.missing
+    ]
     return f"{candidate.name} is off: it needs {' and '.join(candidate.missing)}; set {' and '.join(wanted)}"

@@ -9,6 +9,7 @@ import pytest
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from providers.catalog import CATALOG
+from providers.registry import DIALECTS
 from providers.types import Operation
 
 
@@ -203,6 +204,27 @@ def test_chains_may_share_what_they_lead_to(loads) -> None:
 
 def test_every_row_of_the_catalogue_can_be_switched_on(loads) -> None:
     text = "providers:\n" + "".join(f"  {name}: {{keys: [sk-{name}-key]}}\n" for name in CATALOG)
-    loaded = loads(text)
+    options = [option for dialect in DIALECTS.values() for option in dialect.options.values()]
+    loaded = loads(text, environ={option.env[0]: "something" for option in options if option.env})
     assert names(loaded) == list(CATALOG)
     assert loaded.notices == ()
+
+
+def test_an_option_of_the_url_is_needed_by_it_alone(loads, complaints) -> None:
+    environ = {"AZURE_OPENAI_API_KEY": "azure-key"}
+    loaded = loads("", environ=environ)
+    assert loaded.notices == (
+        "azure is off: it needs resource; set AZURE_RESOURCE_NAME or AZURE_OPENAI_ENDPOINT",
+    )
+    for more, url in [
+        ({"AZURE_RESOURCE_NAME": "acme"}, "https://acme.openai.azure.com"),
+        (
+            {"AZURE_OPENAI_ENDPOINT": "https://acme.services.ai.azure.com/"},
+            "https://acme.services.ai.azure.com",
+        ),
+    ]:
+        (azure,) = loads("", environ={**environ, **more}).providers
+        assert (azure.base_url, azure.options["api_version"]) == (url, "v1")
+    (line,) = complaints("providers: {azure: {keys: [azure-key]}}")
+    assert "the dialect `azure` needs the option `resource`" in line
+    loads("providers: {azure: {keys: [azure-key], base_url: 'https://acme.test/openai/v1'}}")
