@@ -88,6 +88,29 @@ _ROWS = (
         ),  # models are named as their deployments, which can be anything
     ),
     Provider(
+        name="bedrock",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        dialect="bedrock",
+        env=("AWS_BEARER_TOKEN_BEDROCK",),
+        patterns=(
+            *(
+                "ai21.*",
+                "amazon.*",
+                "anthropic.*",
+                "cohere.*",
+                "deepseek.*",
+                "meta.*",
+                "mistral.*",
+                "openai.*",
+            ),
+            *("qwen.*", "writer.*", "arn:aws*:bedrock:*"),
+            # Profiles that spread calls over regions.
+            *("apac.*", "au.*", "ca.*", "eu.*", "global.*", "jp.*", "us.*", "us-gov.*"),
+        ),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
+        operations=_CHAT_EMBEDDINGS,
+    ),
+    Provider(
         name="xai",
         base_url="https://api.x.ai/v1",
         example="grok-4",

@@ -1,7 +1,8 @@
 """The smallest question that shows whether a provider answers and takes its credential: its list of models.
 
-Wire formats: https://platform.openai.com/docs/api-reference/models/list (Azure's too) and
-https://docs.anthropic.com/en/api/models-list.
+Wire formats: https://platform.openai.com/docs/api-reference/models/list (Azure's too),
+https://docs.anthropic.com/en/api/models-list, and
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_ListFoundationModels.html.
 """
 
 from __future__ import annotations
@@ -34,6 +35,12 @@ _PROBES: Mapping[str, _Probe] = MappingProxyType(
             lambda target: f"{target.base_url}/v1/models",
             {"anthropic-version": VERSION},
             lambda key: {"x-api-key": key.reveal()},
+        ),
+        "bedrock": _Probe(
+            # Another host has it (API_ListFoundationModels).
+            lambda target: f"{target.base_url.replace('bedrock-runtime', 'bedrock', 1)}/foundation-models",
+            {},
+            lambda key: {"authorization": f"Bearer {key.reveal()}"},
         ),
         "azure": _Probe(address.of_models, {}, lambda key: {"api-key": key.reveal()}),
     }

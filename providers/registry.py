@@ -10,6 +10,9 @@ from providers.anthropic import chat as anthropic_chat
 from providers.azure.adapter import Azure
 from providers.azure.address import V1
 from providers.azure.stream import opener
+from providers.bedrock import chat as bedrock_chat
+from providers.bedrock import embeddings as bedrock_embeddings
+from providers.bedrock.address import EVENT_STREAM
 from providers.dialect import Dialect, Option
 from providers.openai import chat, completions, embeddings
 from providers.openai.wire import CHAT, COMPLETIONS
@@ -37,6 +40,11 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 "api_version": Option(V1, ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")),
                 "resource": Option(env=("AZURE_RESOURCE_NAME",), in_url_only=True),
             },
+        ),
+        "bedrock": Dialect(
+            {Operation.CHAT: bedrock_chat, Operation.EMBEDDINGS: bedrock_embeddings},
+            {"region": Option(env=("AWS_REGION", "AWS_DEFAULT_REGION"), in_url_only=True)},
+            EVENT_STREAM,
         ),
         "echo": Dialect(_OPENAI),
     }

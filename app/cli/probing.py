@@ -112,8 +112,8 @@ def _count(body: bytes) -> int:
         listed = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
         raise errors.MalformedResponse("no JSON") from error
-    # Together gives the list itself, others OpenAI's object around it.
-    models = listed.get("data") if isinstance(listed, Mapping) else listed
+    # Together gives the list itself, others OpenAI's object around it, Bedrock one of its own.
+    models = listed.get("data", listed.get("modelSummaries")) if isinstance(listed, Mapping) else listed
     if not isinstance(models, list):
         raise errors.MalformedResponse("no list")
     return len(models)

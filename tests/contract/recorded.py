@@ -17,13 +17,16 @@ SECRET = "sk-this-must-never-be-seen"
 CREATED = 1_795_161_600
 OK = Head(200, {"content-type": "application/json"})
 
+MODELS = {"bedrock": "cohere.embed-some-model"}
+"""Where the model's name decides how it is asked."""
+
 _OPERATIONS = {
     "openai/completion_": Operation.COMPLETIONS,
     "openai/embeddings_": Operation.EMBEDDINGS,
     "mistral/embeddings_": Operation.EMBEDDINGS,
 }
 _STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
-_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")
+_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|converse)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
 
 
@@ -72,7 +75,7 @@ def target(provider: str, *, exact: bool | None = None) -> Target:
         provider=provider,
         dialect=row.dialect,
         base_url=row.base_url,
-        model="some-model",
+        model=MODELS.get(provider, "some-model"),
         credential=Secret(SECRET),
         quirks=quirks,
         rename=row.rename,

@@ -180,7 +180,7 @@ class TestAnswers:
         reply = case.adapter.parse_response(case.call(), case.target(), OK, case.data)
         body = json.loads(reply.body)
         assert reply.usage is not None
-        assert reply.model == json.loads(case.data)["model"]
+        assert reply.model == json.loads(case.data).get("model")
         if case.operation is Operation.EMBEDDINGS:
             assert all(item["object"] == "embedding" for item in body["data"])
             return
@@ -345,7 +345,9 @@ class TestHostileInput:
         adapter = adapter_for(dialect, operation)
         assert adapter is not None
         row = recorded.target(PROVIDER_OF[dialect])
-        bare = type(row)(provider="p", dialect=dialect, base_url="http://p.test", model="m", max_tokens=9)
+        bare = type(row)(
+            provider="p", dialect=dialect, base_url="http://p.test", model=row.model, max_tokens=9
+        )
         request = adapter.build_request(recorded.call(operation), bare)
         assert not {"authorization", "x-api-key", "api-key"} & {name for name, _ in request.headers}
 

@@ -26,6 +26,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "exact": {"exact": True},
     "plain": {},
     "ant": {"dialect": "anthropic"},
+    "bed": {"dialect": "bedrock"},
+    "azr": {"dialect": "azure", "options": {"api_version": "2024-10-21"}},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -74,6 +76,14 @@ class Rig:
     def anthropic(self) -> Slot:
         """A model of a provider that speaks Anthropic's dialect."""
         return self._slot("ant")
+
+    def bedrock(self) -> Slot:
+        """A model of a provider that speaks Converse."""
+        return self._slot("bed")
+
+    def azure(self) -> Slot:
+        """A deployment at Azure."""
+        return self._slot("azr")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""
@@ -138,9 +148,9 @@ ONE_TRY: dict[str, Any] = {
 
 def provider(upstream: Upstream, name: str, **settings: Any) -> dict[str, Any]:
     """Give the configuration of a provider that the upstream plays."""
-    anthropic = settings.get("dialect") == "anthropic"
+    paths_of_its_own = settings.get("dialect") in {"anthropic", "azure", "bedrock"}
     return {
-        "base_url": upstream.url + ("" if anthropic else "/v1"),
+        "base_url": upstream.url + ("" if paths_of_its_own else "/v1"),
         "keys": [credential_of(name)],
         "allow_private": True,
         "timeouts": TIMEOUTS,

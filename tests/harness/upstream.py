@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeAlias
+from urllib.parse import unquote
 
 from tests.harness.wire import Connection, PeerLeft
 
@@ -225,7 +226,7 @@ class Upstream:
         at = time.monotonic()
         received = Received(method, target, headers, connection.id, at)
         received.body = await connection.read_body(headers)
-        slot = self.slot(received.json["model"])
+        slot = self.slot(_model_in(received))
         action = slot.action(received)
         with self.news:
             slot.requests.append(received)
@@ -244,3 +245,9 @@ class Upstream:
         finally:
             with self.news:
                 self.news.notify_all()
+
+
+def _model_in(received: Received) -> str:
+    """Give the model that a request is for: some dialects have it in the path, behind `/model/`."""
+    _, marked, rest = received.path.partition("/model/")
+    return unquote(rest.partition("/")[0]) if marked else str(received.json["model"])
