@@ -36,6 +36,7 @@ from app.config.secret_files import CHECK_EVERY
 from app.config.tls import TlsContexts
 from app.deployment import Deployment, direct
 from app.errors import GatewayError
+from app.gateway.authorized import upstream_for
 from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
@@ -145,7 +146,7 @@ async def create_app(
         _run_beside(stored.follow(), "stored-keys", closing)
 
         tls = TlsContexts()
-        upstreams = Upstreams(lambda provider: _upstream(provider, tls))
+        upstreams = Upstreams(lambda provider: _upstream(provider, tls, clock, log))
         closing.push_async_callback(upstreams.close)
         webhook = Webhook(log)
         closing.push_async_callback(webhook.close)
@@ -314,9 +315,14 @@ async def _reread(keys: KeyRing) -> None:
             keys.read_configured()
 
 
-def _upstream(provider: ActiveProvider, tls: TlsContexts) -> Upstream:
+def _upstream(
+    provider: ActiveProvider, tls: TlsContexts, clock: Clock, log: FilteringBoundLogger
+) -> Upstream:
+    def failed(reason: str) -> None:
+        log.error("credential_not_made", provider=provider.name, auth=provider.auth, reason=reason)
+
     transport = _TRANSPORTS[provider.transport](provider, tls)
-    return Upstream(transport, connect=provider.timeouts.connect)
+    return upstream_for(provider, transport, clock.wall, failed)
 
 
 _TRANSPORTS: dict[str, Callable[[ActiveProvider, TlsContexts], httpx2.AsyncBaseTransport]] = {

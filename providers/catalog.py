@@ -24,6 +24,8 @@ class Provider:
     dialect: str = "openai"
     env: tuple[str, ...] = ()
     """The vendor's own variables for a credential; the first that is set counts."""
+    auth: Literal["key", "aws", "google", "entra"] = "key"
+    """What it is shown: a key, or what is made in its place."""
     base_url_env: tuple[str, ...] = ()
     """Variables that give the address of a server that runs anywhere; one that is set switches the row on."""
     key_required: bool = True

@@ -15,6 +15,7 @@ from app.config.activation import ActiveProvider, ProviderCredential
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.tls import context
+from app.gateway.authorized import upstream_for
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from providers import errors
@@ -76,10 +77,11 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     request = probe_request(_target(provider, credential))
     if request is None or provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
-    upstream = Upstream(
-        http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
-        connect=provider.timeouts.connect,
+    transport = http_transport(
+        provider.pool, context(provider.pool.tls), allow_private=provider.allow_private
     )
+    reasons: list[str] = []
+    upstream = upstream_for(provider, transport, time.time, reasons.append)
     begin = time.monotonic()
     try:
         async with asyncio.timeout(WITHIN):
@@ -87,6 +89,8 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     except TimeoutError:
         return Verdict(works=False, text=f"did not answer within {WITHIN:g} s")
     except errors.UpstreamError as error:
+        if reasons:
+            return Verdict(works=False, text=f"was not asked: no credential could be made: {reasons[-1]}")
         status = f" (HTTP {error.status})" if error.status else ""
         return Verdict(works=False, text=f"{_words(error)}{status}; {_elapsed(begin)}")
     finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from app.config import credentials, dialect_options, urls
+from app.config import credentials, dialect_options, made_credentials, urls
 from app.config.environment import first_set, variable
 from app.config.models import Config, ProviderSettings, Timeouts
 from app.config.pool import Pool
@@ -68,6 +68,10 @@ class ActiveProvider:
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own; each that it needs has a value."""
     pool: Pool = field(default_factory=Pool)
+    auth: str = "key"
+    """What it is shown. Where that is no key, its one credential is an empty one, by which it is told how it fares."""
+    identity: str | None = None
+    """In whose name what is shown is made; None: whoever the machine is."""
 
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
@@ -143,6 +147,10 @@ class _Candidate:
         return _dialect(self.row, self.settings)
 
     @property
+    def auth(self) -> str:
+        return _auth(self.row, self.settings)
+
+    @property
     def allow_private(self) -> bool:
         given = self.settings.allow_private
         return self.row.allow_private if given is None else given
@@ -159,11 +167,7 @@ def _candidate(
 ) -> _Candidate:
     row = catalog.get(name) or Provider(name=name, base_url="", key_required=False)
     settings = config.providers.get(name, ProviderSettings())
-    own = tuple(
-        ProviderCredential(each.key, position, each.weight, each.models)
-        for position, each in enumerate(settings.keys)
-        if each.key
-    )
+    own = _credentials(row, settings)
     key_variable = None if own else first_set(row.env, environ)
     url_variable = None if settings.base_url else first_set(row.base_url_env, environ)
     base_url = settings.base_url or row.base_url
@@ -175,7 +179,7 @@ def _candidate(
         named=name in config.providers,
         credentials=(ProviderCredential(Secret(environ[key_variable])),) if key_variable else own,
         credential_from=key_variable,
-        base_url=_completed(environ[url_variable], row.base_url)
+        base_url=urls.completed(environ[url_variable], row.base_url)
         if url_variable
         else dialect_options.filled(base_url, options),
         base_url_from=url_variable,
@@ -183,20 +187,25 @@ def _candidate(
     )
 
 
+def _credentials(row: Provider, settings: ProviderSettings) -> tuple[ProviderCredential, ...]:
+    if _auth(row, settings) != "key":
+        return (_MADE,)
+    return tuple(
+        ProviderCredential(each.key, position, each.weight, each.models)
+        for position, each in enumerate(settings.keys)
+        if each.key
+    )
+
+
+_MADE = ProviderCredential(Secret(""))
+
+
+def _auth(row: Provider, settings: ProviderSettings) -> str:
+    return settings.auth or row.auth
+
+
 def _dialect(row: Provider, settings: ProviderSettings) -> str:
     return settings.dialect or row.dialect
-
-
-def _completed(given: str, usual: str) -> str:
-    """Fill in what a vendor's variable may leave out, as in `127.0.0.1:11434`: scheme, port and path."""
-    pattern = urlsplit(usual)
-    scheme, separator, rest = given.rpartition("://")
-    authority, slash, path = rest.partition("/")
-    if not separator:
-        scheme = pattern.scheme
-        if ":" not in authority.rpartition("]")[2] and pattern.port:
-            authority += f":{pattern.port}"
-    return f"{scheme}://{authority}{slash + path if path else pattern.path}"
 
 
 def _merged(candidate: _Candidate) -> ActiveProvider:
@@ -223,6 +232,8 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         region=settings.region,
         options=candidate.options,
         pool=settings.pool,
+        auth=candidate.auth,
+        identity=settings.identity,
     )
 
 
@@ -249,6 +260,7 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
     yield from dialect_options.problems(
         candidate.name, candidate.dialect, candidate.settings.options, missing, tree
     )
+    yield from made_credentials.idle_settings(candidate.name, candidate.auth, candidate.settings, tree)
     # A key from the file is judged with the other secrets there.
     if candidate.credential_from:
         said = credentials.fault_of(candidate.credentials[0].key.reveal(), guards_us=False)

@@ -28,7 +28,7 @@ def build_request(call: Call, target: Target) -> HttpRequest:
         "accept-encoding": "identity",
         "anthropic-version": VERSION,
     }
-    if target.credential is not None:
+    if target.credential:
         headers["x-api-key"] = target.credential.reveal()
     headers |= {name.lower(): value for name, value in target.headers.items()}
     body = _encoded(request.body(call, target))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,9 @@ from openai import APIError, OpenAI
 
 from tests.harness import actions as act
 from tests.harness.lanes import ANSWER
-from tests.harness.rig import Rig, credential_of, model_of
+from tests.harness.rig import ONE_TRY, Rig, config_for, credential_of, model_of, start_gateway
+from tests.harness.secrets import Secrets, canary
+from tests.harness.upstream import Received, Upstream
 
 QUESTION: list[Any] = [{"role": "user", "content": "What is the capital of France?"}]
 FRAMES = "application/vnd.amazon.eventstream"
@@ -78,3 +82,44 @@ def test_azure(rig: Rig, openai: OpenAI) -> None:
     with pytest.raises(APIError) as caught:
         openai.chat.completions.create(model=model_of(slot), messages=QUESTION)
     assert caught.value.code == "content_filter"
+
+
+@pytest.mark.slow
+def test_bedrock_with_signatures(tmp_path: Path, secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = pytest.importorskip("botocore.credentials")
+    from app.auth.upstream.aws import signing
+    from providers.types import HttpRequest
+
+    model, secret = (
+        "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        secrets.plant(canary("AWS_SECRET_ACCESS_KEY")),
+    )
+    with Upstream() as upstream:
+
+        def expected(received: Received) -> str:
+            """Sign what has arrived, as it arrived."""
+            stamp = datetime.strptime(received.header("x-amz-date") or "", "%Y%m%dT%H%M%SZ").replace(
+                tzinfo=UTC
+            )
+            monkeypatch.setattr("botocore.auth.get_current_datetime", lambda **_: stamp)
+            headers = tuple((name, value) for name, value in received.headers if name == "content-type")
+            request = HttpRequest(received.method, upstream.url + received.path, headers, received.body)
+            sign = signing(credentials.Credentials("AKIDEXAMPLE", secret), "bedrock", "eu-west-1")
+            return dict(sign(request).headers)["authorization"]
+
+        stream = act.reply(act.golden("bedrock/converse_stream_text.eventstream.bin"), kind=FRAMES)
+        slot = upstream.slot(model)
+        slot.script(act.golden_reply("bedrock/converse_response.json"), stream)
+        bedrock = {"base_url": upstream.url, "allow_private": True, "auth": "aws", **ONE_TRY}
+        config = config_for({"bedrock": {**bedrock, "options": {"region": "eu-west-1"}}}, {})
+        env = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": secret}
+        with start_gateway(tmp_path / "gateway", secrets, config, env=env) as gateway:
+            answer = gateway.chat(f"bedrock/{model}")
+            assert answer.status == 200
+            assert answer.json["choices"][0]["message"]["content"] == ANSWER
+            streamed = gateway.chat(f"bedrock/{model}", stream=True)
+            assert b"[DONE]" in streamed.body
+        assert [each.path.rpartition("/")[2] for each in slot.requests] == ["converse", "converse-stream"]
+        for received in slot.requests:
+            assert "-v1%3A0/" in received.path
+            assert received.header("authorization") == expected(received)
