@@ -36,7 +36,7 @@ from app.config.secret_files import CHECK_EVERY
 from app.config.tls import TlsContexts
 from app.deployment import Deployment, direct
 from app.errors import GatewayError
-from app.gateway.authorized import upstream_for
+from app.gateway.authorized import authorized
 from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
@@ -322,7 +322,8 @@ def _upstream(
         log.error("credential_not_made", provider=provider.name, auth=provider.auth, reason=reason)
 
     transport = _TRANSPORTS[provider.transport](provider, tls)
-    return upstream_for(provider, transport, clock.wall, failed)
+    upstream = Upstream(transport, connect=provider.timeouts.connect)
+    return authorized(upstream, provider, clock.wall, failed)
 
 
 _TRANSPORTS: dict[str, Callable[[ActiveProvider, TlsContexts], httpx2.AsyncBaseTransport]] = {

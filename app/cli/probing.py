@@ -15,7 +15,7 @@ from app.config.activation import ActiveProvider, ProviderCredential
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.tls import context
-from app.gateway.authorized import upstream_for
+from app.gateway.authorized import authorized
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from providers import errors
@@ -77,11 +77,12 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     request = probe_request(_target(provider, credential))
     if request is None or provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
-    transport = http_transport(
-        provider.pool, context(provider.pool.tls), allow_private=provider.allow_private
-    )
     reasons: list[str] = []
-    upstream = upstream_for(provider, transport, time.time, reasons.append)
+    bare = Upstream(
+        http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
+        connect=provider.timeouts.connect,
+    )
+    upstream = authorized(bare, provider, time.time, reasons.append)
     begin = time.monotonic()
     try:
         async with asyncio.timeout(WITHIN):

@@ -85,7 +85,10 @@ def test_azure(rig: Rig, openai: OpenAI) -> None:
 
 
 @pytest.mark.slow
-def test_bedrock_with_signatures(tmp_path: Path, secrets: Secrets, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("transport", ["auto", "httpx2"])
+def test_bedrock_with_signatures(
+    tmp_path: Path, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
     credentials = pytest.importorskip("botocore.credentials")
     from app.auth.upstream.aws import signing
     from providers.types import HttpRequest
@@ -110,7 +113,13 @@ def test_bedrock_with_signatures(tmp_path: Path, secrets: Secrets, monkeypatch: 
         stream = act.reply(act.golden("bedrock/converse_stream_text.eventstream.bin"), kind=FRAMES)
         slot = upstream.slot(model)
         slot.script(act.golden_reply("bedrock/converse_response.json"), stream)
-        bedrock = {"base_url": upstream.url, "allow_private": True, "auth": "aws", **ONE_TRY}
+        bedrock = {
+            "base_url": upstream.url,
+            "allow_private": True,
+            "auth": "aws",
+            "pool": {"transport": transport},
+            **ONE_TRY,
+        }
         config = config_for({"bedrock": {**bedrock, "options": {"region": "eu-west-1"}}}, {})
         env = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": secret}
         with start_gateway(tmp_path / "gateway", secrets, config, env=env) as gateway:

@@ -9,9 +9,13 @@ import pytest
 
 from app.auth.upstream.keeper import Keeper
 from app.auth.upstream.made import Made, bearer
+from app.config.activation import ActiveProvider
+from app.config.loader import load
 from app.gateway.answering import Line
-from app.gateway.authorized import AuthorizedUpstream, upstream_for
+from app.gateway.authorized import AuthorizedUpstream, authorized
 from app.gateway.upstream import Upstream
+from providers.errors import CredentialRejected
+from providers.types import HttpRequest
 from tests.app.gateway.building import (
     NOON,
     House,
@@ -45,8 +49,10 @@ def house_with(folder: Path, mint: Mint, models: str = "m: [up/m]") -> House:
     house = build(folder, config_yaml(providers=provider_yaml("up") + provider_yaml("other"), models=models))
     keeper = Keeper(mint.make, lambda: house.time[0], mint.reasons.append)
     line = house.gateway.lines["up"]
-    authorized = AuthorizedUpstream(house.wire, connect=1.0, keeper=keeper)
-    lines = {**house.gateway.lines, "up": Line(authorized, line.timeouts, line.patience)}
+    lines = {
+        **house.gateway.lines,
+        "up": Line(AuthorizedUpstream(line.upstream, keeper), line.timeouts, line.patience),
+    }
     house.gateway = replace(house.gateway, lines=lines)
     return house
 
@@ -106,27 +112,23 @@ async def test_another_target_serves_meanwhile(tmp_path: Path) -> None:
     assert house.wire.keys == ["cred-other-0123456789"]
 
 
-async def test_a_provider_with_keys_pays_nothing_for_it(tmp_path: Path) -> None:
-    house = build(tmp_path, config_yaml())
-    from app.config.loader import load
+def configured(folder: Path) -> ActiveProvider:
+    (folder / "config.yaml").write_text(config_yaml())
+    (provider,) = load([folder / "config.yaml"], {}, {}).providers
+    return provider
 
-    (provider,) = load([tmp_path / "config.yaml"], {}, {}).providers
-    assert type(upstream_for(provider, Wire(), lambda: NOON, print)) is Upstream
-    assert type(house.gateway.lines["up"].upstream) is Upstream
+
+async def test_a_provider_with_keys_pays_nothing_for_it(tmp_path: Path) -> None:
+    upstream = Upstream(Wire(), connect=1.0)
+    assert authorized(upstream, configured(tmp_path), lambda: NOON, print) is upstream
 
 
 @pytest.mark.parametrize("auth", ["aws", "google"])
 async def test_a_library_that_fails_is_told_of_and_never_a_fault_of_ours(tmp_path: Path, auth: str) -> None:
-    # Whether it is not installed or finds nothing here: no profile, file or identity has this name.
-    build(tmp_path, config_yaml())
-    from app.config.loader import load
-    from providers.errors import CredentialRejected
-    from providers.types import HttpRequest
-
-    (provider,) = load([tmp_path / "config.yaml"], {}, {}).providers
+    # Whether it is not installed or finds nothing here: no profile or file has this name.
+    provider = replace(configured(tmp_path), auth=auth, identity=str(tmp_path / "nobody"))
     reasons: list[str] = []
-    made = replace(provider, auth=auth, identity=str(tmp_path / "nobody"))
-    upstream = upstream_for(made, Wire(), lambda: NOON, reasons.append)
+    upstream = authorized(Upstream(Wire(), connect=1.0), provider, lambda: NOON, reasons.append)
     with pytest.raises(CredentialRejected, match="could not be made"):
         await upstream.send(HttpRequest("POST", "https://x.test", ()))
     assert len(reasons) == 1
