@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from app.auth.upstream.keeper import Keeper
 from app.auth.upstream.kinds import maker_for
 from app.config.activation import ActiveProvider
 from app.gateway.upstream import Answer, Upstream
 from providers.types import HttpRequest
+
+
+class Refusal(Answer):
+    """An answer whose words must not repeat what it was asked with."""
+
+    def __init__(self, inside: Answer, secrets: Sequence[str]) -> None:
+        """`inside` has the connection."""
+        self._inside = inside
+        self._secrets = secrets
+        self.head = inside.head
+
+    async def read(self) -> bytes:
+        """Read the whole body, without the secrets. Raises as `Answer` does."""
+        body = await self._inside.read()
+        for secret in self._secrets:
+            body = body.replace(secret.encode(), b"***")
+        return body
+
+    async def close(self) -> None:
+        """Give the connection back, or close it."""
+        await self._inside.close()
 
 
 class AuthorizedUpstream(Upstream):
@@ -23,11 +44,13 @@ class AuthorizedUpstream(Upstream):
         """Send a request and wait for the head of its answer. Raises `CredentialRejected`, and as `Upstream` does."""
         made = await self._keeper.current()
         answer = await self._inside.send(made.apply(request))
-        if not (made.is_refused(answer.head) and self._keeper.replaces(made)):
+        if answer.head.status < 400:
             return answer
-        await answer.close()
-        made = await self._keeper.current()
-        return await self._inside.send(made.apply(request))
+        if made.is_refused(answer.head) and self._keeper.replaces(made):
+            await answer.close()
+            made = await self._keeper.current()
+            answer = await self._inside.send(made.apply(request))
+        return Refusal(answer, made.secrets)
 
     async def close(self) -> None:
         """Close every connection."""
@@ -46,4 +69,9 @@ def authorized(
     `wall` in Unix seconds; `failed` is told why a credential could not be made.
     """
     maker = maker_for(provider, wall)
-    return upstream if maker is None else AuthorizedUpstream(upstream, Keeper(maker, wall, failed))
+    if maker is None:
+        return upstream
+    keeper = Keeper(maker, wall, failed)
+    # The first call need not wait for a library to be imported, and the operator hears at once of what is missing.
+    keeper.begin()
+    return AuthorizedUpstream(upstream, keeper)

@@ -9,7 +9,7 @@ from providers.anthropic.response import folded, steps
 from providers.anthropic.tools import speaks_functions
 from providers.anthropic.wire import usage_json
 from providers.bedrock import blocks
-from providers.bedrock.wire import Answer
+from providers.bedrock.wire import Answer, extras
 from providers.errors import MalformedResponse
 from providers.openai import finish
 from providers.types import Call, Head, Reply, Target
@@ -51,5 +51,6 @@ def _reply(call: Call, target: Target, head: Head, answer: Answer) -> Reply:
         "model": target.model,
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
         "usage": usage_json(usage),
+        **extras(trace=answer.trace, additionalModelResponseFields=answer.additional_model_response_fields),
     }
     return Reply(msgspec.json.encode(body), usage)

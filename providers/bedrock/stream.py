@@ -20,7 +20,9 @@ from providers.bedrock.errors import reported
 from providers.bedrock.response import finish_reason, id_of
 from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
 from providers.frames import Frame, FrameDecoder
-from providers.types import Call, Chunk, Head, JsonObject, Target
+from providers.types import Call, Chunk, Head, Json, JsonObject, Target
+
+_NONE: Mapping[str, Json] = {}
 
 
 class ConverseStream:
@@ -100,18 +102,20 @@ class ConverseStream:
         """Say why it has ended."""
         reason = finish_reason(event.stop_reason, self._progress)
         self._stopped = True
-        return (self._chunk(Step({}), reason),)
+        more = wire.extras(additionalModelResponseFields=event.additional_model_response_fields)
+        return (self._chunk(Step({}), reason, more),)
 
     def metadata(self, event: wire.Metadata) -> Sequence[Chunk]:
         """Give the usage."""
         if not self._stopped:
             raise MalformedResponse("The provider's stream ended without saying why.")
         self._ended = True
-        usage = event.usage.tokens()
+        usage, more = event.usage.tokens(), wire.extras(trace=event.trace)
+        traced = (self._chunk(Step({}), None, more),) if more else ()
         if not self._include_usage:
-            return (Chunk(b"", usage),)
+            return (*traced, Chunk(b"", usage))
         body = {**self._envelope, "choices": [], "usage": usage_json(usage)}
-        return (Chunk(msgspec.json.encode(body), usage),)
+        return (*traced, Chunk(msgspec.json.encode(body), usage))
 
     def _open(self, index: int, start: JsonObject) -> Sequence[Chunk]:
         opened = self._blocks[index] = block(start, self._progress)
@@ -120,13 +124,13 @@ class ConverseStream:
     def _said(self, step: Step | None) -> Sequence[Chunk]:
         return (self._chunk(step, None),) if step else ()
 
-    def _chunk(self, step: Step, finish: str | None) -> Chunk:
+    def _chunk(self, step: Step, finish: str | None, more: Mapping[str, Json] = _NONE) -> Chunk:
         delta = step.delta
         if self._role_due:
             self._role_due = False
             delta = {"role": "assistant", **delta}
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        body: JsonObject = {**self._envelope, "choices": [choice]}
+        body: JsonObject = {**self._envelope, "choices": [choice], **more}
         if self._include_usage:
             body["usage"] = None
         return Chunk(msgspec.json.encode(body), None, None, step.text_bytes)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 
-from providers.types import JsonObject, Usage
+from providers.types import Json, JsonObject, Usage
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -51,6 +51,8 @@ class Answer(msgspec.Struct, frozen=True, rename="camel"):
     output: Output
     stop_reason: str
     usage: WireUsage
+    trace: Json = None
+    additional_model_response_fields: Json = None
 
 
 class BlockStart(msgspec.Struct, frozen=True, rename="camel"):
@@ -77,9 +79,16 @@ class MessageStop(msgspec.Struct, frozen=True, rename="camel"):
     """`messageStop`."""
 
     stop_reason: str
+    additional_model_response_fields: Json = None
 
 
 class Metadata(msgspec.Struct, frozen=True):
     """`metadata`, the last event."""
 
     usage: WireUsage = WireUsage()
+    trace: Json = None
+
+
+def extras(**found: Json) -> JsonObject:
+    """Give what OpenAI has no name for and the client has asked for: it keeps Bedrock's."""
+    return {name: value for name, value in found.items() if value is not None}

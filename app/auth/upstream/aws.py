@@ -50,9 +50,13 @@ def maker(provider: ActiveProvider, wall: Callable[[], float]) -> Maker:
         found = session.get_credentials()
         if found is None:
             raise ValueError("no AWS credentials in the environment, in AWS's files or from the instance")
-        now = wall()
+        keys, now = found.get_frozen_credentials(), wall()
         return Made(
-            signing(found.get_frozen_credentials(), service, region), now + FRESH, now + VALID, _is_refused
+            signing(keys, service, region),
+            fresh_until=now + FRESH,
+            valid_until=now + VALID,
+            is_refused=_is_refused,
+            secrets=(keys.token,) if keys.token else (),
         )
 
     return make

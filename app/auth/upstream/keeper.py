@@ -39,8 +39,14 @@ class Keeper:
         if self._made is None or now >= self._made.valid_until:
             return await self._awaited()
         if now >= self._made.fresh_until and now >= self._failed_at + AGAIN:
-            self._begin()
+            self.begin()
         return self._made
+
+    def begin(self) -> asyncio.Task[str]:
+        """Have one made, unless that is under way. Call it where an event loop runs."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._make_one(), name="credential")
+        return self._task
 
     def replaces(self, refused: Made) -> bool:
         """Let go of one that a provider has refused. Gives whether there may be a better one."""
@@ -60,18 +66,13 @@ class Keeper:
         try:
             async with asyncio.timeout(PATIENCE):
                 # Shielded: others wait for it too, and a thread that hangs must stay the only one.
-                reason = await asyncio.shield(self._begin())
+                reason = await asyncio.shield(self.begin())
         except TimeoutError:
             reason = f"none was made within {PATIENCE:g} s"
             self._failed(reason)
         if self._made is None or self._wall() >= self._made.valid_until:
             raise CredentialRejected(f"the credential could not be made: {reason or 'it has ended already'}")
         return self._made
-
-    def _begin(self) -> asyncio.Task[str]:
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._make_one(), name="credential")
-        return self._task
 
     async def _make_one(self) -> str:
         """Make one. Gives why it could not be made, or nothing."""

@@ -25,6 +25,8 @@ class Made:
     """From then on it is not used."""
     is_refused: Callable[[Head], bool]
     """Whether an answer says that it has ended, and another may be taken."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What of it goes over the wire and must not be seen, should a provider repeat it."""
 
 
 Maker = Callable[[], Made]
@@ -43,6 +45,7 @@ def bearer(token: str, now: float, until: float, **more: str) -> Made:
         fresh_until=now + max(lifetime - EARLY, lifetime / 2),
         valid_until=until - SPARE,
         is_refused=lambda head: head.status == 401,
+        secrets=(token,),
     )
 
 

@@ -11,6 +11,7 @@ from app.auth.upstream.keeper import Keeper
 from app.auth.upstream.made import Made, bearer
 from app.config.activation import ActiveProvider
 from app.config.loader import load
+from app.errors import GatewayError
 from app.gateway.answering import Line
 from app.gateway.authorized import AuthorizedUpstream, authorized
 from app.gateway.upstream import Upstream
@@ -89,6 +90,13 @@ async def test_a_token_that_is_refused_at_once_is_the_credentials_fault(tmp_path
     assert await house.outcome(chat()) == "upstream_auth_error"
     assert house.wire.keys == ["token-1"], "another one would be refused too"
     assert states(house) == ["quarantined"]
+
+
+async def test_a_token_that_a_provider_repeats_is_not_shown(tmp_path: Path) -> None:
+    house = house_with(tmp_path, Mint())
+    house.wire.answer = lambda _: whole({"error": {"message": "no such thing for token-1"}}, 400)
+    with pytest.raises(GatewayError, match=r"no such thing for \*\*\*"):
+        await house.serve(chat())
 
 
 async def test_one_that_cannot_be_made_is_the_credentials_fault(tmp_path: Path) -> None:

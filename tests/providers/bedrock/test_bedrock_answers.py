@@ -211,6 +211,29 @@ def test_cached_tokens_are_part_of_the_prompt() -> None:
     assert usage["prompt_tokens_details"] == {"cached_tokens": 20, "cache_write_tokens": 30}
 
 
+def test_what_openai_has_no_name_for_keeps_bedrocks() -> None:
+    more = {"additionalModelResponseFields": {"/stop_sequence": "x"}}
+    body = {
+        "output": {"message": {"content": []}},
+        "stopReason": "end_turn",
+        "usage": {},
+        "trace": {"guardrail": {}},
+    }
+    answer = whole({**body, **more})
+    assert (answer["trace"], answer["additionalModelResponseFields"]) == (
+        {"guardrail": {}}, {"/stop_sequence": "x"}
+    )  # fmt: skip
+    assert "trace" not in whole({**body, "trace": None})
+    ended = event("messageStop", stopReason="end_turn", **more)
+    traced = ended + event("metadata", usage={}, trace={"guardrail": {}})
+    for include_usage in (True, False):
+        end, last, *usage = events_of(read(traced, include_usage=include_usage))
+        assert end["additionalModelResponseFields"] == {"/stop_sequence": "x"}
+        assert last["trace"] == {"guardrail": {}}
+        assert last["choices"][0]["delta"] == {}
+        assert len(usage) == include_usage
+
+
 def test_other_blocks() -> None:
     cited = {
         "content": [{"text": "Paris"}, {"text": "."}],

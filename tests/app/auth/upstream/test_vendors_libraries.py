@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import threading
 import time
@@ -169,14 +170,18 @@ def test_aws_finds_credentials_profiles_and_regions(bare: pytest.MonkeyPatch, tm
     assert seen[0][1] == "/role"
 
 
-def service_account(token_uri: str) -> dict[str, str]:
+@functools.cache
+def private_key() -> str:
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
     key = rsa.generate_private_key(65537, 2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def service_account(token_uri: str) -> dict[str, str]:
     return {
-        "type": "service_account", "client_email": "sa@p.iam.gserviceaccount.com", "private_key": pem,
+        "type": "service_account", "client_email": "sa@p.iam.gserviceaccount.com", "private_key": private_key(),
         "private_key_id": "k1", "token_uri": token_uri, "project_id": "p",
     }  # fmt: skip
 
