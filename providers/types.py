@@ -125,7 +125,7 @@ class Target:
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own, by name; each that it needs has a value."""
 
-    def using(self, credential: Secret, position: int) -> Target:
+    def using(self, credential: Secret | None, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""
         return Target(
             self.provider,

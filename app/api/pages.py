@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -10,7 +11,8 @@ from pydantic import BaseModel
 
 from app.api.addresses import is_loopback
 from app.api.admin import AdminRooms, Reloads, add_admin
-from app.api.calls import PATHS
+from app.api.admin_reception import Reception
+from app.api.description import REFUSALS, add_description
 from app.api.page_errors import add_errors
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
@@ -22,7 +24,7 @@ from app.errors import (
 )
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
-from providers.types import Json, Operation, Secret
+from providers.types import Secret
 
 
 class ModelCard(BaseModel):
@@ -52,6 +54,8 @@ class Ready(Health):
 
     configuration: Literal["current", "rejected"]
     """`rejected`: the one that was to be taken last cannot be used, and the last good one is at work."""
+    limits: Literal["exact", "degraded"]
+    """`degraded`: the state that processes share is lost, and each goes by `on_state_loss`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,26 +67,27 @@ class PageRooms:
     readiness: Readiness
     reloader: Reloads
     admin: AdminRooms
+    state_is_lost: Callable[[], bool]
     clock: Clock
     version: str
 
 
 def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
-    pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
+    pages = FastAPI(
+        title="Switchgear",
+        version=rooms.version,
+        openapi_url=None,
+        docs_url=None,
+        redirect_slashes=False,
+        responses=REFUSALS,
+    )
+    reception = Reception(rooms.current, rooms.admin.accounts.ring)
     _add_models(pages, rooms)
-    add_admin(pages, rooms.admin)
+    add_admin(pages, rooms.admin, reception)
+    add_description(pages, reception)
     _add_health(pages, rooms)
     add_errors(pages)
-    describe = pages.openapi
-
-    def openapi() -> dict[str, Json]:
-        schema = describe()
-        for operation, path in PATHS.items():
-            schema["paths"].setdefault(f"/v1{path}", {"post": _call_description(operation)})
-        return schema
-
-    pages.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return pages
 
 
@@ -125,7 +130,11 @@ def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
             raise Unavailable(
                 "The gateway is not ready to serve.", code="not_ready", headers=(("retry-after", "1"),)
             )
-        return Ready(status="ok", configuration="rejected" if rooms.reloader.rejected else "current")
+        return Ready(
+            status="ok",
+            configuration="rejected" if rooms.reloader.rejected else "current",
+            limits="degraded" if rooms.state_is_lost() else "exact",
+        )
 
     @pages.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:
@@ -141,14 +150,3 @@ def _check_token(request: Request, token: Secret | None) -> None:
     given = request.headers.get("authorization", "").encode()
     if not hmac.compare_digest(given, b"Bearer " + token.reveal().encode()):
         raise Unauthorized("Send the token that `metrics.token` sets, as `Authorization: Bearer <token>`.")
-
-
-def _call_description(operation: Operation) -> dict[str, Json]:
-    return {
-        "tags": ["calls"],
-        "summary": f"OpenAI's {operation} endpoint; fields travel to the provider as they are.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-        "responses": {
-            "200": {"description": "OpenAI's response, or its server-sent events when `stream` is true."}
-        },
-    }

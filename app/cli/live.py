@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.cli.healthcheck import address_of, ask
+from app.cli.healthcheck import admin_address_of, ask
 from app.config.models import Config
 from providers.types import Json
 
@@ -45,7 +45,7 @@ def ask_gateway(config: Config) -> Found:
     key = config.auth.master_key
     if not key:
         return Found({}, f"{UNSHOWN}: asking a running gateway takes its master key (SWITCHGEAR_MASTER_KEY)")
-    address = address_of(config.server)
+    address = admin_address_of(config)
     health = ask(address)
     place = f"{address.host}:{address.port}"
     if not health.answers:

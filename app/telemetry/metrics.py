@@ -244,6 +244,23 @@ class Metrics:
         for name, count in held.items():
             gauge.labels(name).set_function(count)
 
+    def watch_state(self, *, up: Callable[[], bool], **counts: Callable[[], int]) -> None:
+        """Show how the state that processes share stands at each scrape."""
+        gauge = Gauge(
+            "switchgear_shared_state_up",
+            "1 while the Redis in `state` answers; else each process goes by `on_state_loss`.",
+            registry=self.registry,
+        )
+        gauge.set_function(up)
+        rest = Gauge(
+            "switchgear_shared_state",
+            "Of the Redis in `state`: losses since the start, instances that share it, settlements dropped.",
+            ("of",),
+            registry=self.registry,
+        )
+        for name, count in counts.items():
+            rest.labels(name).set_function(count)
+
     def watch_credentials(self, standings: Callable[[], Iterable[CredentialStanding]]) -> None:
         """Show how many credentials of each provider are in which state at each scrape."""
         self.registry.register(CredentialCollector(standings))
