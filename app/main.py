@@ -39,6 +39,7 @@ from app.config.secret_files import CHECK_EVERY
 from app.config.tls import TlsContexts
 from app.deployment import Deployment, direct
 from app.errors import GatewayError
+from app.gateway.authorized import authorized
 from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
@@ -157,7 +158,7 @@ async def create_app(
         at_work = stored_credentials.over(loaded)
         metrics.registry.register(UnopenedCollector(lambda: len(stored_credentials.unopened)))
         tls = TlsContexts()
-        upstreams = Upstreams(lambda provider: _upstream(provider, tls))
+        upstreams = Upstreams(lambda provider: _upstream(provider, tls, clock, log))
         closing.push_async_callback(upstreams.close)
         webhook = Webhook(log)
         closing.push_async_callback(webhook.close)
@@ -344,9 +345,15 @@ async def _reread(keys: KeyRing) -> None:
             keys.read_configured()
 
 
-def _upstream(provider: ActiveProvider, tls: TlsContexts) -> Upstream:
+def _upstream(
+    provider: ActiveProvider, tls: TlsContexts, clock: Clock, log: FilteringBoundLogger
+) -> Upstream:
+    def failed(reason: str) -> None:
+        log.error("credential_not_made", provider=provider.name, auth=provider.auth, reason=reason)
+
     transport = _TRANSPORTS[provider.transport](provider, tls)
-    return Upstream(transport, connect=provider.timeouts.connect)
+    upstream = Upstream(transport, connect=provider.timeouts.connect)
+    return authorized(upstream, provider, clock.wall, failed)
 
 
 _TRANSPORTS: dict[str, Callable[[ActiveProvider, TlsContexts], httpx2.AsyncBaseTransport]] = {

@@ -31,6 +31,8 @@ class Provider:
     dialect: str = "openai"
     env: tuple[str, ...] = ()
     """The vendor's own variables for a credential; the first that is set counts."""
+    auth: Literal["key", "aws", "google", "entra"] = "key"
+    """What it is shown where no key is given: none, or what is made in its place."""
     base_url_env: tuple[str, ...] = ()
     """Variables that give the address of a server that runs anywhere; one that is set switches the row on."""
     key_required: bool = True
@@ -112,6 +114,38 @@ _ROWS = (
         operations=_CHAT,
     ),
     Provider(
+        name="azure",
+        base_url="https://{resource}.openai.azure.com",
+        dialect="azure",
+        env=("AZURE_OPENAI_API_KEY",),
+        base_url_env=("AZURE_OPENAI_ENDPOINT",),
+        # Models are named as their deployments, which can be anything: it claims no names.
+        operations=_WORDS | _HEARING | {Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT, Operation.SPEECH},
+    ),
+    Provider(
+        name="bedrock",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        dialect="bedrock",
+        env=("AWS_BEARER_TOKEN_BEDROCK",),
+        patterns=(
+            *(
+                "ai21.*",
+                "amazon.*",
+                "anthropic.*",
+                "cohere.*",
+                "deepseek.*",
+                "meta.*",
+                "mistral.*",
+                "openai.*",
+            ),
+            *("qwen.*", "writer.*", "arn:aws*:bedrock:*"),
+            # Profiles that spread calls over regions.
+            *("apac.*", "au.*", "ca.*", "eu.*", "global.*", "jp.*", "us.*", "us-gov.*"),
+        ),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
+        operations=_CHAT_EMBEDDINGS,
+    ),
+    Provider(
         name="gemini",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         example="gemini-2.5-flash",
@@ -128,6 +162,7 @@ _ROWS = (
         example="vertex/gemini-2.5-flash",
         dialect="vertex",
         env=("CLOUDSDK_AUTH_ACCESS_TOKEN",),
+        auth="google",
         quirks=Quirks(message_names=False),  # neither of its dialects has such a field
         max_tokens=4096,  # as for Anthropic, whose models it has too
         operations=_CHAT_EMBEDDINGS,

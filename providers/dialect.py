@@ -17,6 +17,8 @@ class Option:
     """None: it has to be given."""
     env: tuple[str, ...] = ()
     """The vendor's own variables for it; the first that is set counts."""
+    in_url_only: bool = False
+    """Nothing but a base URL with `{name}` in it needs it."""
 
 
 @dataclass(frozen=True, slots=True)

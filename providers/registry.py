@@ -7,8 +7,14 @@ from types import MappingProxyType
 
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
+from providers.azure.adapter import Azure
+from providers.azure.address import V1
+from providers.azure.stream import opener
+from providers.bedrock import chat as bedrock_chat
+from providers.bedrock import embeddings as bedrock_embeddings
+from providers.bedrock.address import EVENT_STREAM
 from providers.blackbox import image_generation as blackbox_images
-from providers.dialect import Dialect
+from providers.dialect import Dialect, Option
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
 from providers.openai import (
@@ -23,6 +29,7 @@ from providers.openai import (
     speech,
     videos,
 )
+from providers.openai.wire import CHAT, COMPLETIONS
 from providers.perplexity import chat as perplexity_chat
 from providers.perplexity import embeddings as perplexity_embeddings
 from providers.responses import chat as responses_chat
@@ -50,6 +57,19 @@ _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     }
 )
 
+_AZURE: Mapping[Operation, Adapter] = MappingProxyType(
+    {
+        Operation.CHAT: Azure(chat, opener(CHAT)),
+        Operation.COMPLETIONS: Azure(completions, opener(COMPLETIONS)),
+        Operation.EMBEDDINGS: Azure(embeddings, embeddings.open_stream),
+        Operation.IMAGE_GENERATION: Azure(image_generation.ADAPTER, image_generation.ADAPTER.open_stream),
+        Operation.IMAGE_EDIT: Azure(image_edit.ADAPTER, image_edit.ADAPTER.open_stream),
+        Operation.SPEECH: Azure(speech.ADAPTER, speech.ADAPTER.open_stream),
+        Operation.TRANSCRIPTION: Azure(hearing.TRANSCRIPTION, hearing.TRANSCRIPTION.open_stream),
+        Operation.TRANSLATION: Azure(hearing.TRANSLATION, hearing.TRANSLATION.open_stream),
+    }
+)
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI),
@@ -59,6 +79,18 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "perplexity": Dialect(
             {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},
             perplexity_chat.OPTIONS,
+        ),
+        "azure": Dialect(
+            _AZURE,
+            {
+                "api_version": Option(V1, ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")),
+                "resource": Option(env=("AZURE_RESOURCE_NAME",), in_url_only=True),
+            },
+        ),
+        "bedrock": Dialect(
+            {Operation.CHAT: bedrock_chat, Operation.EMBEDDINGS: bedrock_embeddings},
+            {"region": Option(env=("AWS_REGION", "AWS_DEFAULT_REGION"), in_url_only=True)},
+            EVENT_STREAM,
         ),
         "echo": Dialect(_OPENAI),
         "gemini": Dialect({Operation.CHAT: gemini_chat, Operation.EMBEDDINGS: gemini_embeddings}),

@@ -189,9 +189,9 @@ class Target:
     paths: Mapping[Operation, str] = field(default_factory=dict)
     """Operations that this provider has elsewhere than its dialect says."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the dialect's own, by name; each that it knows has a value."""
+    """Settings of the dialect's own, by name; each that it needs has a value."""
 
-    def using(self, credential: Secret, position: int) -> Target:
+    def using(self, credential: Secret | None, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""
         return Target(
             self.provider,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from app.config.dialect_options import known_to, values_for
+from app.config import dialect_options
 from app.config.environment import MASTER_KEY_VARIABLE
 from providers.catalog import CATALOG, Provider
 
@@ -46,10 +46,20 @@ def _auth(environ: Mapping[str, str]) -> str:
 def _provider(row: Provider, environ: Mapping[str, str]) -> Iterator[str]:
     key = next((name for name in row.env if environ.get(name)), None)
     address = next((name for name in row.base_url_env if environ.get(name)), None)
-    options = values_for(row.dialect, {}, environ)
-    if (key is None and address is None) or known_to(row.dialect).keys() - options.keys():
+    if key is None and address is None:
+        return
+    if lacking := _lacking(row, environ, address):
+        yield f"  # {row.name} is left out: it needs {lacking} too"
         return
     note = f"  # its address is in {address}" if address else ""
     yield f"  {row.name}:{'' if key else ' {}'}{note}"
     if key:
         yield f'    keys: ["${{{key}}}"]'
+
+
+def _lacking(row: Provider, environ: Mapping[str, str], address: str | None) -> str:
+    options = dialect_options.values_for(row.dialect, {}, environ)
+    base_url = "" if address else dialect_options.filled(row.base_url, row.dialect, options)
+    known = dialect_options.known_to(row.dialect)
+    missing = dialect_options.missing(row.dialect, options, base_url)
+    return " and ".join(" or ".join((*known[name].env, *row.base_url_env)) for name in missing)

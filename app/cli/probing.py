@@ -15,6 +15,7 @@ from app.config.activation import ActiveProvider, ProviderCredential
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.tls import context
+from app.gateway.authorized import authorized
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from providers import errors
@@ -22,6 +23,7 @@ from providers.probe import probe_request
 from providers.registry import adapter_for
 from providers.types import Head, HttpRequest, Operation, Target
 
+_LISTS = ("data", "models", "modelSummaries")
 WITHIN = 15.0
 """Seconds for the whole exchange. A list of models takes the slowest vendors two."""
 
@@ -80,10 +82,12 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
     if request is None:
         return Verdict(works=True, text="not asked: its dialect has no list of models; make a call to see")
-    upstream = Upstream(
+    reasons: list[str] = []
+    bare = Upstream(
         http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
         connect=provider.timeouts.connect,
     )
+    upstream = authorized(bare, provider, time.time, reasons.append)
     begin = time.monotonic()
     try:
         async with asyncio.timeout(WITHIN):
@@ -91,6 +95,8 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     except TimeoutError:
         return Verdict(works=False, text=f"did not answer within {WITHIN:g} s")
     except errors.UpstreamError as error:
+        if reasons:
+            return Verdict(works=False, text=f"was not asked: no credential could be made: {reasons[-1]}")
         status = f" (HTTP {error.status})" if error.status else ""
         return Verdict(works=False, text=f"{_words(error)}{status}; {_elapsed(begin)}")
     finally:
@@ -116,8 +122,12 @@ def _count(body: bytes) -> int:
         listed = msgspec.json.decode(body)
     except (ValueError, RecursionError) as error:
         raise errors.MalformedResponse("no JSON") from error
-    # Together gives the list itself, Gemini its own object around it, others OpenAI's.
-    models = listed.get("data", listed.get("models")) if isinstance(listed, Mapping) else listed
+    # Together gives the list itself, Gemini and Bedrock objects of their own around it, others OpenAI's.
+    models = (
+        next((listed[name] for name in _LISTS if name in listed), None)
+        if isinstance(listed, Mapping)
+        else listed
+    )
     if not isinstance(models, list):
         raise errors.MalformedResponse("no list")
     return len(models)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from app.config import credentials, dialect_options, dialects, urls
+from app.config import credentials, dialect_options, dialects, made_credentials, urls
 from app.config.environment import first_set, variable
 from app.config.models import Config, ProviderSettings, Timeouts
 from app.config.pool import Pool
@@ -69,7 +69,7 @@ class ActiveProvider:
     retry: RetrySettings = field(default_factory=RetrySettings)
     region: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the dialect's own; each that it knows has a value."""
+    """Settings of the dialect's own; each that it needs has a value."""
     pool: Pool = field(default_factory=Pool)
     paths: Mapping[Operation, str] = field(default_factory=dict)
     """Operations that it has elsewhere than its dialect says."""
@@ -93,6 +93,11 @@ class ActiveProvider:
             and adapter_for(self.dialect_of(model), operation) is not None
         )
 
+    auth: str = "key"
+    """What it is shown. Where that is no key, its one credential is an empty one, by which it is told how it fares."""
+    identity: str | None = None
+    """In whose name what is shown is made; None: whoever the machine is."""
+
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
         return not self.credentials or any(each.covers(model) for each in self.credentials)
@@ -115,9 +120,14 @@ class KnownProvider:
     missing: tuple[str, ...] = ()
     """Options of its dialect that nothing gives: without them, no credential switches it on."""
 
+    @property
+    def takes_keys(self) -> bool:
+        """Whether it is shown keys, and nothing that is made."""
+        return self.provider.auth == "key"
+
     def joined(self, stored: Sequence[ProviderCredential]) -> ActiveProvider:
         """Give it with credentials of the database behind its own."""
-        if not stored:
+        if not stored or not self.takes_keys:
             return self.provider
         numbered = (dataclasses.replace(each, position=self.places + n) for n, each in enumerate(stored))
         return dataclasses.replace(self.provider, credentials=(*self.provider.credentials, *numbered))
@@ -164,7 +174,7 @@ def switched_on(
     on = tuple(
         each.joined(stored.get(each.provider.name, ()))
         for each in known
-        if each.on or (stored.get(each.provider.name) and not each.missing)
+        if each.on or (stored.get(each.provider.name) and each.takes_keys and not each.missing)
     )
     return on or tuple(each.provider for each in known if each.provider.transport == "embedded")
 
@@ -176,6 +186,7 @@ class _Candidate:
     settings: ProviderSettings
     named: bool
     """Whether the configuration names it."""
+    auth: str
     credentials: tuple[ProviderCredential, ...]
     credential_from: str | None
     """The vendor's variable that gave it, if one did."""
@@ -194,7 +205,7 @@ class _Candidate:
     @property
     def missing(self) -> tuple[str, ...]:
         """The dialect's options that nothing gives."""
-        return tuple(name for name in dialect_options.known_to(self.dialect) if name not in self.options)
+        return tuple(dialect_options.missing(self.dialect, self.options, self.base_url))
 
     @property
     def lacks(self) -> bool:
@@ -222,12 +233,12 @@ def _candidate(
 ) -> _Candidate:
     row = catalog.get(name) or Provider(name=name, base_url="", key_required=False)
     settings = config.providers.get(name, ProviderSettings())
-    own = tuple(
-        ProviderCredential(each.key, position, each.weight, each.models)
-        for position, each in enumerate(settings.keys)
-        if each.key
-    )
-    key_variable = None if own else first_set(row.env, environ)
+    named = name in config.providers
+    own = _keys(settings)
+    key_variable = None if own or settings.auth not in (None, "key") else first_set(row.env, environ)
+    # What is made in a key's place is made for those who ask for the provider, and give it no key.
+    keyed = bool(settings.keys) or key_variable is not None or not named
+    auth = settings.auth or ("key" if keyed else row.auth)
     url_variable = None if settings.base_url else first_set(row.base_url_env, environ)
     base_url = settings.base_url or row.base_url
     options = dialect_options.values_for(_dialect(row, settings), settings.options, environ)
@@ -235,15 +246,35 @@ def _candidate(
         name=name,
         row=row,
         settings=settings,
-        named=name in config.providers,
-        credentials=(ProviderCredential(Secret(environ[key_variable])),) if key_variable else own,
+        named=named,
+        auth=auth,
+        credentials=_credentials(auth, environ[key_variable] if key_variable else None, own),
         credential_from=key_variable,
-        base_url=_completed(environ[url_variable], row.base_url)
+        base_url=urls.completed(environ[url_variable], row.base_url)
         if url_variable
         else dialect_options.filled(base_url, _dialect(row, settings), options),
         base_url_from=url_variable,
         options=options,
     )
+
+
+def _credentials(
+    auth: str, told: str | None, own: tuple[ProviderCredential, ...]
+) -> tuple[ProviderCredential, ...]:
+    if auth != "key":
+        return (_MADE,)
+    return own if told is None else (ProviderCredential(Secret(told)),)
+
+
+def _keys(settings: ProviderSettings) -> tuple[ProviderCredential, ...]:
+    return tuple(
+        ProviderCredential(each.key, position, each.weight, each.models)
+        for position, each in enumerate(settings.keys)
+        if each.key
+    )
+
+
+_MADE = ProviderCredential(Secret(""))
 
 
 def _dialect(row: Provider, settings: ProviderSettings) -> str:
@@ -259,18 +290,6 @@ def _known(candidate: _Candidate) -> KnownProvider:
         _why_off(candidate) if candidate.wanted and not on else "",
         candidate.missing,
     )
-
-
-def _completed(given: str, usual: str) -> str:
-    """Fill in what a vendor's variable may leave out, as in `127.0.0.1:11434`: scheme, port and path."""
-    pattern = urlsplit(usual)
-    scheme, separator, rest = given.rpartition("://")
-    authority, slash, path = rest.partition("/")
-    if not separator:
-        scheme = pattern.scheme
-        if ":" not in authority.rpartition("]")[2] and pattern.port:
-            authority += f":{pattern.port}"
-    return f"{scheme}://{authority}{slash + path if path else pattern.path}"
 
 
 def _merged(candidate: _Candidate) -> ActiveProvider:
@@ -299,6 +318,8 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         pool=settings.pool,
         paths=row.paths if candidate.dialect == row.dialect else {},
         dialects=dialects.by_model(settings.dialects, candidate.dialect, row),
+        auth=candidate.auth,
+        identity=settings.identity,
     )
 
 
@@ -308,7 +329,9 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
         near = did_you_mean(candidate.name, catalog)
         hint = near or "give the base_url of its API"
         yield Problem(place(tree, path), path, "is not in the catalogue and has no base_url", hint)
-    elif fault := urls.fault_of(candidate.base_url, allow_private=candidate.allow_private):
+    elif not candidate.missing and (
+        fault := urls.fault_of(candidate.base_url, allow_private=candidate.allow_private)
+    ):
         yield Problem(_mark(tree, path, "base_url", candidate.base_url_from), (*path, "base_url"), *fault)
     proxy = candidate.settings.pool.proxy
     if proxy and (fault := urls.fault_of_proxy(proxy.reveal(), allow_private=candidate.allow_private)):
@@ -320,6 +343,7 @@ def _problems(candidate: _Candidate, tree: Node, catalog: Mapping[str, Provider]
     yield from dialect_options.problems(
         candidate.name, candidate.dialect, candidate.settings.options, missing, tree
     )
+    yield from made_credentials.idle_settings(candidate.name, candidate.auth, candidate.settings, tree)
     # A key from the file is judged with the other secrets there.
     if candidate.credential_from:
         said = credentials.fault_of(candidate.credentials[0].key.reveal(), guards_us=False)
@@ -343,5 +367,8 @@ def _why_off(candidate: _Candidate) -> str:
         why = "its key is empty" if candidate.settings.keys else "it has no key"
         return f"{candidate.name} is off: {why}; set {' or '.join(candidate.row.env) or 'its keys'}"
     known = dialect_options.known_to(candidate.dialect)
-    wanted = [" or ".join(known[name].env) or f"its option `{name}`" for name in candidate.missing]
+    wanted = [
+        " or ".join((*known[name].env, *candidate.row.base_url_env)) or f"its option `{name}`"
+        for name in candidate.missing
+    ]
     return f"{candidate.name} is off: it needs {' and '.join(candidate.missing)}; set {' and '.join(wanted)}"

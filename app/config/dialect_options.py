@@ -29,6 +29,13 @@ def values_for(dialect: str, given: Mapping[str, str], environ: Mapping[str, str
     }
 
 
+def missing(dialect: str, options: Mapping[str, str], base_url: str) -> Iterator[str]:
+    """Give the names of what has to be given and is not; `base_url` as it is with what is given filled in."""
+    for name, option in known_to(dialect).items():
+        if name not in options and (not option.in_url_only or f"{{{name}}}" in base_url):
+            yield name
+
+
 def filled(base_url: str, dialect: str, options: Mapping[str, str]) -> str:
     """Fill in what stands in braces: options, and what the dialect works out from them."""
     known = DIALECTS.get(dialect)

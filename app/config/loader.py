@@ -22,6 +22,7 @@ from app.config.activation import (
 from app.config.checks import check, idle_groups, literal_secrets, skipped_targets, thin_master_key
 from app.config.composing import LARGEST_TEXT
 from app.config.environment import CONFIG_VARIABLE, from_command_line, from_environment, lay_over
+from app.config.extras import missing_extras
 from app.config.models import Config
 from app.config.problems import ConfigError, Mark, Problem
 from app.config.problems import Path as Place
@@ -89,6 +90,7 @@ def load(
         *check(validation.config, tree, catalog),
         *activation.problems,
         *unusable_files(validation.config.providers, tree),
+        *missing_extras(activation.providers, tree),
     )
     problems += [problem for problem in follow if not validation.is_silenced(problem.path)]
     if problems:

@@ -158,6 +158,10 @@ class ProviderSettings(Section):
 
     keys: Listing[Credential] = ()
     """The provider's keys. Without one, the vendor's own variable is used, such as OPENAI_API_KEY."""
+    auth: Maybe[Literal["key", "aws", "google", "entra"]] = None
+    """`key`, or what is asked for in its place: a signature of AWS's, a token of Google's or Entra's. Default: the catalogue's, else `key`."""
+    identity: Maybe[Text] = None
+    """Who asks for it: a profile of AWS's, a key file of Google's, a managed identity's client ID. Default: whoever the machine is."""
     base_url: Maybe[Text] = None
     """Where the API is, up to and without the operation: `https://api.acme.test/v1`. Default: the catalogue's."""
     dialect: Maybe[Text] = None

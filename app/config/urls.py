@@ -80,6 +80,18 @@ def fault_of_own(url: str, example: str, *, allow_private: bool) -> Fault | None
     return None
 
 
+def completed(given: str, usual: str) -> str:
+    """Fill in what a vendor's variable may leave out, as in `127.0.0.1:11434`: scheme, port and path."""
+    pattern = urlsplit(usual)
+    scheme, separator, rest = given.rpartition("://")
+    authority, slash, path = rest.partition("/")
+    if not separator:
+        scheme = pattern.scheme
+        if ":" not in authority.rpartition("]")[2] and pattern.port:
+            authority += f":{pattern.port}"
+    return f"{scheme}://{authority}{slash + path if path else pattern.path}"
+
+
 def is_private_host(host: str) -> bool:
     """Whether the host is an address that is not public, or a name that always means this machine."""
     if (ip := literal(host)) is not None:

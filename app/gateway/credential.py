@@ -106,7 +106,8 @@ class Credential:
 
     def used_for(self, target: Target) -> Target:
         """Give the target with this credential. What its file says later does not change it."""
-        return target.using(self._secret, self.settings.position)
+        # An empty one stands for what is made where requests leave.
+        return target.using(self._secret or None, self.settings.position)
 
     def weight(self, model: str, now: float) -> float:
         """Give its weight: less just after its return."""

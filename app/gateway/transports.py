@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address
 
 import aiohttp
@@ -17,6 +18,7 @@ import httpcore2
 import httpx2
 from aiohttp.abc import AbstractResolver, ResolveResult
 from httpx_aiohttp.httpx2 import AiohttpTransport
+from yarl import URL
 
 from app.config.addresses import is_public
 from app.config.pool import Pool
@@ -74,6 +76,8 @@ def _aiohttp(pool: Pool, tls: ssl.SSLContext, resolver: AbstractResolver) -> htt
         auto_decompress=False,
         read_bufsize=READ_AHEAD,
     )
+    # By itself it would undo escapes, and a signature over the path would not fit.
+    session._build_url = partial(URL, encoded=True)  # type: ignore[method-assign] # noqa: SLF001 - there is no setting
     # `verify` is not used, the connector has it; without it the adapter would make a context of its own.
     return AiohttpTransport(verify=tls, client=session, trust_env=False)
 

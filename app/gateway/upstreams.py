@@ -59,4 +59,12 @@ def _way(provider: ActiveProvider) -> Hashable:
     return (
         *(provider.name, provider.transport, provider.allow_private, provider.timeouts.connect),
         *(provider.pool, provider.pool.tls.stamps),
+        *(provider.auth, provider.identity, _audience(provider)),
     )
+
+
+def _audience(provider: ActiveProvider) -> Hashable:
+    """Give what a credential is made for, where it is made."""
+    if provider.auth == "key":
+        return None
+    return provider.base_url, tuple(sorted(provider.options.items()))

@@ -21,7 +21,7 @@ VERSION = "2023-06-01"
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
     headers = {"anthropic-version": VERSION}
-    if target.credential is not None:
+    if target.credential:
         headers["x-api-key"] = target.credential.reveal()
     url = f"{target.base_url}/v1/messages"
     return post(url, request.body(call, target), headers, target, stream=call.stream)

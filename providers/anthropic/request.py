@@ -14,15 +14,15 @@ https://platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from providers.anthropic import settings, tools
 from providers.anthropic.content import blocks
 from providers.anthropic.fields import unsupported
 from providers.anthropic.messages import conversation
-from providers.asked import merge, named, twice
+from providers.asked import Neutral, merge, named, twice
 from providers.errors import RequestRejected
-from providers.types import Call, Json, JsonObject, Target
+from providers.types import Call, JsonObject, Target
 
 DEFAULT_MAX_TOKENS = 4096
 """Anthropic wants a number. Every model of the last years can write this much."""
@@ -31,7 +31,7 @@ _LEFT_OUT = frozenset(
     {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream_options"}
 )
 
-_REFUSED: Mapping[str, Callable[[Json], bool]] = {
+_REFUSED: Mapping[str, Neutral] = {
     # Field → does this value ask for nothing?
     "audio": lambda _: False,
     "frequency_penalty": lambda value: value == 0,

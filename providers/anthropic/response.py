@@ -63,7 +63,7 @@ def _message(body: bytes) -> Message:
 
 def _reply(call: Call, message: Message) -> Reply:
     progress = Progress(functions=speaks_functions(call.body))
-    answer = _folded(_steps(message.content, progress))
+    answer = folded(steps(message.content, progress))
     answer["refusal"] = refusal(message.ending)
     if not answer["content"] and (progress.calls or answer["refusal"]):
         answer["content"] = None
@@ -80,13 +80,15 @@ def _reply(call: Call, message: Message) -> Reply:
     return Reply(msgspec.json.encode(body), usage, message.model)
 
 
-def _steps(content: Iterable[JsonObject], progress: Progress) -> Iterable[Step]:
+def steps(content: Iterable[JsonObject], progress: Progress) -> Iterable[Step]:
+    """Read whole blocks. Raises `MalformedResponse`."""
     for start in content:
         reader = block(start, progress)
         yield from (step for step in (reader.open(), reader.close()) if step)
 
 
-def _folded(steps: Iterable[Step]) -> JsonObject:
+def folded(steps: Iterable[Step]) -> JsonObject:
+    """Give the message that these deltas make."""
     answer: JsonObject = {"role": "assistant", "content": ""}
     for delta, _ in steps:
         for key, value in delta.items():

@@ -9,6 +9,8 @@ from providers.openai.wire import objects
 from providers.types import Json, JsonObject
 
 _TEXTS = ("content", "reasoning_content", "refusal")
+_SAID_LATER = ("content_filter_results", "content_filter_offsets")
+"""What Azure may say of a choice that has ended (https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming)."""
 
 
 class Choice:
@@ -29,7 +31,7 @@ class Choice:
         clean = {**raw, "index": self._index}
         size = self._delta(clean) if self._in_delta else self._text(clean)
         reason = finish.reason(raw.get("finish_reason"), calls=bool(self._calls))
-        if self.ended and not size:
+        if self.ended and not size and not any(raw.get(name) for name in _SAID_LATER):
             # OpenRouter says the end again in its usage event.
             return None
         clean["finish_reason"] = None if self.ended else reason

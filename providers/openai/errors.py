@@ -47,6 +47,8 @@ _OTHER_WORDS: dict[str, type[e.UpstreamError]] = {
     "capacity_exceeded": e.Overloaded,  # Groq, flex tier
     "service_tier_capacity_exceeded": e.Overloaded,  # Mistral
     "3505": e.Overloaded,  # Mistral
+    "operationnotsupported": e.UnsupportedParameter,  # Azure: not with this model
+    "nocapacity": e.Overloaded,  # Azure, provisioned deployments
 }
 
 
@@ -69,6 +71,7 @@ PHRASES = (
     # The one table of free text. Each line is a case where the vendor's body holds nothing else to go by.
     _phrase("incorrect api key", e.CredentialRejected, 400),  # xAI: its code is that of any bad argument
     _phrase("api key not valid", e.CredentialRejected, 400),  # Google's compatibility endpoint
+    _phrase("unrecognized request argument supplied", e.UnsupportedParameter, 400),  # Azure, older versions
     _phrase("argument not supported", e.UnsupportedParameter, 400),  # xAI, the same
     _phrase("extra inputs are not permitted", e.UnsupportedParameter, 400, 422),  # Fireworks
     _phrase("' is unsupported", e.UnsupportedParameter, 400),  # Groq: "property 'x' is unsupported"
@@ -133,7 +136,10 @@ _EVENT_TYPES: dict[str, type[e.UpstreamError]] = {
     "image_file_not_found": e.RequestRejected,
 }
 
-_TRY_AGAIN = re.compile(r"try again in ((?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h)){1,4})")
+_TRY_AGAIN = re.compile(
+    r"(?:try again in|retry after) ((?:[0-9]{1,9}(?:\.[0-9]{1,9})?(?:ms|s|m|h)){1,4}|[0-9]{1,9}(?= seconds?))",
+    re.IGNORECASE,
+)
 
 
 def parse_error(head: Head, body: bytes, now: float) -> e.UpstreamError:
@@ -187,8 +193,8 @@ def _error(
     if wait is None:
         wait = report.wait
     if wait is None and kind is e.RateLimited and (found := _TRY_AGAIN.search(report.message or "")):
-        # OpenAI and Groq say it in words where a proxy has removed the header.
-        wait = waits.duration(found[1])
+        # OpenAI, Groq and Azure say it in words where a proxy has removed the header.
+        wait = waits.duration(found[1]) or waits.duration(found[1] + "s")
     code = report.code
     if issubclass(kind, e.RequestRejected) and kind is not e.RequestRejected and code not in _OPENAI_CODES:
         code = None

@@ -120,7 +120,10 @@ class CleanLane:
 
     def read(self, data: bytes) -> Chunk | None:
         """Read one event. Raises what it reports, or `MalformedResponse`."""
-        event = wire.decode(data, "an event")
+        return self.take(wire.decode(data, "an event"), data)
+
+    def take(self, event: Json, data: bytes) -> Chunk | None:
+        """Read one event that is decoded from `data` already. Raises as `read` does."""
         if not isinstance(event, dict) or report.is_error(event):
             raise unlike(data)
         model = wire.text_or_none(event.get("model"))

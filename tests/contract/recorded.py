@@ -19,6 +19,9 @@ SECRET = "sk-this-must-never-be-seen"
 CREATED = 1_795_161_600
 OK = Head(200, {"content-type": "application/json"})
 
+MODELS = {"bedrock": "cohere.embed-some-model"}
+"""Where the model's name decides how it is asked."""
+
 _OPERATIONS = {
     "openai/completion_": Operation.COMPLETIONS,
     "openai/embeddings_": Operation.EMBEDDINGS,
@@ -28,7 +31,7 @@ _OPERATIONS = {
 _DIALECTS = {"openai/responses_": "responses"}
 """Traffic of a provider in another dialect than its row's."""
 _STREAM = re.compile(r"(?:chat_|completion_|responses_)?stream(?!.*(?:error|failed))\w*\.sse")
-_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|responses|generate)_response\w*\.json")
+_ANSWER = re.compile(r"(?:chat|completion|messages|embeddings|responses|generate|converse)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
 
 WORDS = [
@@ -113,7 +116,7 @@ def target(provider: str, *, exact: bool | None = None) -> Target:
         provider=provider,
         dialect=row.dialect,
         base_url=row.base_url,
-        model="some-model",
+        model=MODELS.get(provider, "some-model"),
         credential=Secret(SECRET),
         quirks=quirks,
         rename=row.rename,

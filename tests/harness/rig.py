@@ -31,6 +31,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "pplx": {"dialect": "perplexity"},
     "gem": {"dialect": "gemini"},
     "ver": {"dialect": "vertex", "options": {"project": "acme"}},
+    "bed": {"dialect": "bedrock"},
+    "azr": {"dialect": "azure", "options": {"api_version": "2024-10-21"}},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -91,6 +93,14 @@ class Rig:
     def vertex(self, model: str) -> Slot:
         """A model of a provider that speaks Vertex's dialect; the name says which of its dialects."""
         return self.upstream.slot(f"{model}-{next(self._numbers)}")
+
+    def bedrock(self) -> Slot:
+        """A model of a provider that speaks Converse."""
+        return self._slot("bed")
+
+    def azure(self) -> Slot:
+        """A deployment at Azure."""
+        return self._slot("azr")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""
@@ -155,9 +165,9 @@ ONE_TRY: dict[str, Any] = {
 
 def provider(upstream: Upstream, name: str, **settings: Any) -> dict[str, Any]:
     """Give the configuration of a provider that the upstream plays."""
-    anthropic = settings.get("dialect") == "anthropic"
+    paths_of_its_own = settings.get("dialect") in {"anthropic", "azure", "bedrock"}
     return {
-        "base_url": upstream.url + ("" if anthropic else "/v1"),
+        "base_url": upstream.url + ("" if paths_of_its_own else "/v1"),
         "keys": [credential_of(name)],
         "allow_private": True,
         "timeouts": TIMEOUTS,

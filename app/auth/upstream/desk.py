@@ -119,6 +119,9 @@ class CredentialDesk:
             raise NotFound(f"There is no provider `{provider[:128]}` here{f'; {near}' if near else '.'}")
         if found.provider.transport == "embedded":
             raise Conflict(f"{provider} is asked without a credential.")
+        if not found.takes_keys:
+            auth = found.provider.auth
+            raise Conflict(f"{provider} takes no keys: it has `auth: {auth}`. For keys, set `auth: key`.")
         if found.missing:
             wanted = ", ".join(found.missing)
             raise Conflict(f"{provider} needs more than a credential: set its options {wanted} first.")

@@ -85,7 +85,8 @@ def test_a_file_that_is_not_there_is_an_error(sg):
 @pytest.mark.parametrize("row", [row for row in CATALOG.values() if row.env], ids=lambda row: row.name)
 def test_init_writes_what_loads_for_each_vendor(sg, folder, row, secrets):
     env = {name: secrets.plant(f"canary-of-{row.name}-77aa") for name in row.env[:1]}
-    env |= {name: "some" for option in DIALECTS[row.dialect].options.values() for name in option.env[:1]}
+    options = DIALECTS[row.dialect].options.values()
+    env |= {option.env[0]: "something" for option in options if option.env and option.default is None}
     said = sg("init", env=env)
     assert (said.code, said.out) == (0, "")
     written = (folder / "config.yaml").read_text()
@@ -95,6 +96,12 @@ def test_init_writes_what_loads_for_each_vendor(sg, folder, row, secrets):
     assert checked.code == 0
     assert f"{row.name} (" in checked.out
     assert "warning" not in checked.out
+
+
+def test_init_tells_what_a_vendor_still_lacks(sg):
+    said = sg("init", "-", env={"AZURE_OPENAI_API_KEY": canary("AZURE_OPENAI_API_KEY")})
+    assert "# azure is left out: it needs AZURE_RESOURCE_NAME or AZURE_OPENAI_ENDPOINT too" in said.out
+    assert not yaml.safe_load(said.out)["providers"]
 
 
 def test_init_takes_addresses_and_the_master_key_from_their_variables(sg):

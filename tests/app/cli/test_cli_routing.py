@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from app.config import extras
 from providers.probe import probe_request
 from providers.types import Secret, Target
 from tests.harness.gateway import free_port
@@ -327,6 +328,21 @@ def test_each_dialect_is_asked_in_its_own_way():
     assert "authorization" not in headers
     url, headers = ask("gemini")
     assert (url, headers["x-goog-api-key"]) == ("https://x.test/root/models", "k")
+    url, headers = ask("bedrock")
+    assert (url, headers["authorization"]) == ("https://x.test/root/foundation-models", "Bearer k")
+
+
+def test_a_provider_whose_credential_cannot_be_made_is_not_asked(sg, write, monkeypatch):
+    # Whether the library is not installed here or finds no such profile.
+    monkeypatch.setattr(extras, "find_spec", lambda _: "there")
+    with answering(200, b'{"modelSummaries": []}') as (url, seen):
+        write(
+            f"providers: {{acme: {{base_url: '{url}', dialect: bedrock, auth: aws, identity: nobody, "
+            "allow_private: true, options: {region: eu-west-1}}}\n"
+        )
+        said = sg("providers", "test", "acme")
+    assert (said.code, seen) == (1, [])
+    assert said.err.startswith("switchgear: acme was not asked: no credential could be made: ")
 
 
 def test_a_dialect_without_a_list_of_models_is_not_asked():

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from app.config import extras
 from app.config.activation import ActiveProvider, ProviderCredential, switched_on
 from app.config.loader import Loaded
 from providers.catalog import CATALOG
@@ -227,14 +228,9 @@ def test_chains_may_share_what_they_lead_to(loads) -> None:
 
 
 def test_every_row_of_the_catalogue_can_be_switched_on(loads) -> None:
-    needed = {
-        name: ", ".join(
-            f"{key}: some" for key, option in DIALECTS[row.dialect].options.items() if option.default is None
-        )
-        for name, row in CATALOG.items()
-    }
-    rows = (f"  {name}: {{keys: [sk-{name}-key], options: {{{needed[name]}}}}}\n" for name in CATALOG)
-    loaded = loads("providers:\n" + "".join(rows))
+    text = "providers:\n" + "".join(f"  {name}: {{keys: [sk-{name}-key]}}\n" for name in CATALOG)
+    options = [option for dialect in DIALECTS.values() for option in dialect.options.values()]
+    loaded = loads(text, environ={option.env[0]: "something" for option in options if option.env})
     assert names(loaded) == list(CATALOG)
     assert loaded.notices == ()
 
@@ -291,3 +287,42 @@ def test_vertex_is_at_its_locations_address(loads) -> None:
         "", environ={**environ, "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "us"}
     ).providers
     assert vertex.base_url == "https://aiplatform.us.rep.googleapis.com/v1"
+
+
+def test_an_option_of_the_url_is_needed_by_it_alone(loads, complaints) -> None:
+    environ = {"AZURE_OPENAI_API_KEY": "azure-key"}
+    loaded = loads("", environ=environ)
+    assert loaded.notices == (
+        "azure is off: it needs resource; set AZURE_RESOURCE_NAME or AZURE_OPENAI_ENDPOINT",
+    )
+    for more, url in [
+        ({"AZURE_RESOURCE_NAME": "acme"}, "https://acme.openai.azure.com"),
+        (
+            {"AZURE_OPENAI_ENDPOINT": "https://acme.services.ai.azure.com/"},
+            "https://acme.services.ai.azure.com",
+        ),
+    ]:
+        (azure,) = loads("", environ={**environ, **more}).providers
+        assert (azure.base_url, azure.options["api_version"]) == (url, "v1")
+    (line,) = complaints("providers: {azure: {keys: [azure-key]}}")
+    assert "the dialect `azure` needs the option `resource`" in line
+    loads("providers: {azure: {keys: [azure-key], base_url: 'https://acme.test/openai/v1'}}")
+
+
+def test_vertex_is_asked_with_tokens_that_are_made_where_no_key_is_given(loads, monkeypatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _: "there")
+    options = "options: {project: acme}"
+    for settings, environ, auth, key in (
+        (options, {}, "google", ""),
+        (options, {"CLOUDSDK_AUTH_ACCESS_TOKEN": "ya29.told"}, "key", "ya29.told"),
+        (f"keys: [ya29.given], {options}", {}, "key", "ya29.given"),
+        (f"auth: google, {options}", {"CLOUDSDK_AUTH_ACCESS_TOKEN": "ya29.told"}, "google", ""),
+    ):
+        loaded = loads(f"providers: {{vertex: {{{settings}}}}}", environ=environ)
+        (vertex,) = loaded.providers
+        assert (vertex.auth, keys_of(vertex)) == (auth, [key]), settings
+        stored = loaded.with_credentials({"vertex": [ProviderCredential(Secret("AIza-kept"), stored=1)]})
+        assert keys_of(stored.providers[0]) == [key, *["AIza-kept"] * (auth == "key")], settings
+    stored = {"vertex": [ProviderCredential(Secret("AIza-kept"), stored=1)]}
+    (vertex,) = loads("", environ={"GOOGLE_CLOUD_PROJECT": "acme"}).with_credentials(stored).providers
+    assert (vertex.auth, keys_of(vertex)) == ("key", ["AIza-kept"])

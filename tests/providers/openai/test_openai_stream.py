@@ -17,7 +17,12 @@ from providers.types import Chunk, Operation, Quirks, Usage
 from tests.contract import recorded
 from tests.contract.recorded import GOLDEN, OK, Recorded
 
-STREAMS = [c for c in recorded.streams() if c.speaks == "openai"]
+STREAMS = [
+    c
+    for c in recorded.streams()
+    # The SDK's helper raises for a filtered answer.
+    if c.speaks in {"openai", "azure"} and c.name != "stream_content_filter_stop.sse"
+]
 ANSWER = "The capital of France is Paris."
 
 
