@@ -195,11 +195,15 @@ class Reply:
     """The model that the provider says has answered."""
 
 
+BETWEEN = b"\n\ndata: "
+"""What stands between the events of a chunk that has several."""
+
+
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """One event of a streamed answer. A struct, since there is one for every token."""
+    """An event of a streamed answer, or several that came together. A struct, since there may be one for every token."""
 
     data: bytes
-    """OpenAI-shaped JSON on one line, or empty: this event is for the account only."""
+    """OpenAI-shaped JSON on one line, or empty: this event is for the account only. Of several, with `BETWEEN` between."""
     usage: Usage | None = None
     """What the provider says so far; the last one counts."""
     model: str | None = None

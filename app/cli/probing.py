@@ -15,7 +15,7 @@ from app.config.activation import ActiveProvider, ProviderCredential
 from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.tls import context
-from app.gateway.transports import http_transport
+from app.gateway.transports import carrier
 from app.gateway.upstream import Upstream
 from providers import errors
 from providers.probe import probe_request
@@ -79,7 +79,7 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     if request is None or provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
     upstream = Upstream(
-        http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
+        carrier(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
         connect=provider.timeouts.connect,
     )
     begin = time.monotonic()
