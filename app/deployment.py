@@ -18,10 +18,11 @@ from app.config.models import Config
 from app.config.pool import Pool, Tls
 from app.config.tls import TlsContexts
 from app.gateway.balancing import watched
-from app.gateway.notices import Webhook
+from app.gateway.notices import WITHIN, Webhook
 from app.gateway.rules import BudgetRules
 from app.gateway.seeding import Seeding
-from app.gateway.transports import http_transport
+from app.gateway.transports import carrier
+from app.gateway.upstream import Upstream
 from app.reloading import UnsafeConfiguration
 from app.store.spending import SpendStore
 
@@ -85,5 +86,5 @@ async def direct(webhook: Webhook, settings: Notifications, tls: TlsContexts) ->
     if settings.webhook is None:
         await webhook.close()
     else:
-        transport = http_transport(Pool(), tls.of(Tls()), allow_private=settings.allow_private)
-        await webhook.direct(settings.webhook, transport)
+        carries = carrier(Pool(), tls.of(Tls()), allow_private=settings.allow_private)
+        await webhook.direct(settings.webhook, Upstream(carries, connect=WITHIN))

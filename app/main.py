@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-import httpx2
 from structlog.typing import FilteringBoundLogger
 
 from app.api.admin import AdminRooms
@@ -42,6 +41,7 @@ from app.errors import GatewayError
 from app.gateway.authorized import authorized
 from app.gateway.balancing import watched
 from app.gateway.breakers import Breakers
+from app.gateway.carrier import Carrier
 from app.gateway.credential_pool import Credentials
 from app.gateway.documents import key_sources
 from app.gateway.echo import EchoTransport
@@ -55,7 +55,8 @@ from app.gateway.notices import Notices, Webhook
 from app.gateway.pulse import watch_loop, watch_memory
 from app.gateway.rules import BudgetRules
 from app.gateway.seeding import Seeding
-from app.gateway.transports import http_transport
+from app.gateway.through_httpx import HttpxCarrier
+from app.gateway.transports import carrier
 from app.gateway.upstream import Upstream
 from app.gateway.upstreams import Upstreams
 from app.keeping import Surroundings, keep
@@ -70,6 +71,7 @@ from app.store.spending import SpendStore
 from app.telemetry.callers import AgeCollector
 from app.telemetry.clock import Clock
 from app.telemetry.credential_metrics import UnopenedCollector
+from app.telemetry.ids import Ids
 from app.telemetry.logging import CallLines, configure
 from app.telemetry.metrics import Metrics
 from app.telemetry.output import Output
@@ -88,11 +90,6 @@ CATCH_UP = 30.0
 """Seconds that shipping what dead runs have left may take before budgets are read."""
 LEDGER_FLUSH = 2.0
 """Seconds that shipping the last records may take at the end. What is left is shipped at the next start."""
-
-
-def new_id() -> str:
-    """Give a new unique id: 32 hex digits."""
-    return os.urandom(16).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +121,7 @@ async def create_app(
     """
     config = loaded.config
     clock = Clock(time.time, time.monotonic)
+    new_id = Ids(os.urandom)
     metrics = Metrics(VERSION)
     shortcuts = Shortcuts(metrics.registry)
     metrics.watch_output(lambda: out.dropped)
@@ -351,14 +349,13 @@ def _upstream(
     def failed(reason: str) -> None:
         log.error("credential_not_made", provider=provider.name, auth=provider.auth, reason=reason)
 
-    transport = _TRANSPORTS[provider.transport](provider, tls)
-    upstream = Upstream(transport, connect=provider.timeouts.connect)
+    upstream = Upstream(_CARRIERS[provider.transport](provider, tls), connect=provider.timeouts.connect)
     return authorized(upstream, provider, clock.wall, failed)
 
 
-_TRANSPORTS: dict[str, Callable[[ActiveProvider, TlsContexts], httpx2.AsyncBaseTransport]] = {
-    "http": lambda provider, tls: http_transport(
+_CARRIERS: dict[str, Callable[[ActiveProvider, TlsContexts], Carrier]] = {
+    "http": lambda provider, tls: carrier(
         provider.pool, tls.of(provider.pool.tls), allow_private=provider.allow_private
     ),
-    "embedded": lambda _, __: EchoTransport(),
+    "embedded": lambda _, __: HttpxCarrier(EchoTransport()),
 }

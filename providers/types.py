@@ -278,11 +278,18 @@ class Reply:
     """What the provider calls what was submitted. The gateway puts a name of its own into `id` of the body."""
 
 
+BETWEEN = b"\n\ndata: "
+"""What stands between the events of a chunk that has several."""
+
+
 class Chunk(msgspec.Struct, frozen=True, gc=False):
-    """One event of a streamed answer. A struct, since there is one for every token."""
+    """An event of a streamed answer, or several that came together. A struct, since there may be one for every token."""
 
     data: bytes
-    """What `Delivery` says; for events OpenAI-shaped JSON on one line. Empty: this is for the account only."""
+    """What `Delivery` says; for events OpenAI-shaped JSON on one line, of several with `BETWEEN` between.
+
+    Empty: this is for the account only.
+    """
     usage: Usage | None = None
     """What the provider says so far; the last one counts."""
     model: str | None = None

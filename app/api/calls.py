@@ -88,7 +88,7 @@ class CallEndpoint:
             client.delivery = call.delivery
             deadline = asyncio.get_running_loop().time() + read_timeout(headers)
             kept_alive = KeepAlive(client, server.stream_commit) if call.stream else nullcontext()
-            async with Departure(receive, client, snapshot.on_departure, lambda: log.attempts > 0):
+            async with Departure(scope, receive, client, snapshot.on_departure, lambda: log.attempts > 0):
                 with kept_alive:
                     await snapshot.gateway.serve(call, principal, client, log, deadline)
         finally:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.api.asgi import BREAK_OFF
+from app.api.asgi import BREAK_OFF, Scope
 from app.api.farewell import Farewell
 from app.api.front_door_head import HostRule, render
 from app.api.front_door_limits import NEVER, BodyPace, FrontDoorLimits, WriteStall
+from app.api.leaving import LEAVING
 from app.api.porter import Doorkeeper
 from app.errors import GatewayError, RequestTimeout
 
@@ -293,3 +294,6 @@ async def _nothing() -> None:
 def _cut(cycle: RequestResponseCycle) -> None:
     cycle.disconnected = True
     cycle.message_event.set()
+    leaving = cast("Scope", cycle.scope).get(LEAVING)
+    if leaving is not None:
+        leaving.tell()

@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from app.api.asgi import RawHeaders, Scope, header
 from app.api.front_door_connection import BoundedProtocol
 from app.api.front_door_limits import BodyPace
+from app.api.leaving import LEAVING, Leaving
 from app.api.porter import TurnedAway
 from app.gateway.entrance import Place
 
@@ -42,6 +43,7 @@ class EntranceProtocol(BoundedProtocol):
     def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application, place: Place | None) -> None:
         # As uvicorn does it; but a place must come back even from a task that is cancelled before it runs.
         run = cast("ASGI3Application", partial(self._run, cycle, app))
+        cast("Scope", cycle.scope)[LEAVING] = Leaving()
         task = self.loop.create_task(cycle.run_asgi(run))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)

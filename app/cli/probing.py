@@ -16,7 +16,7 @@ from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.tls import context
 from app.gateway.authorized import authorized
-from app.gateway.transports import http_transport
+from app.gateway.transports import carrier
 from app.gateway.upstream import Upstream
 from providers import errors
 from providers.probe import probe_request
@@ -84,7 +84,7 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
         return Verdict(works=True, text="not asked: its dialect has no list of models; make a call to see")
     reasons: list[str] = []
     bare = Upstream(
-        http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
+        carrier(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
         connect=provider.timeouts.connect,
     )
     upstream = authorized(bare, provider, time.time, reasons.append)

@@ -23,9 +23,10 @@ from app.auth.making import PREFIX
 from app.cli.addresses import in_url, reachable
 from app.cli.first_start import create_command, ensure_key, greeting
 from app.config.loader import Loaded
-from app.main import LEDGER_FLUSH, create_app, new_id
+from app.main import LEDGER_FLUSH, create_app
 from app.reloading import Reloader
 from app.supervisor.lifeline import NoLifeline, take_lifeline
+from app.telemetry.ids import Ids
 from app.telemetry.logging import configure
 from app.telemetry.output import Output
 from app.version import VERSION
@@ -79,8 +80,9 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
         key = await ensure_key(loaded, running)
         listeners = listen(wanted_by(config), lifeline.inherited)
         host, port, *_ = listeners[0].getsockname()
+        new_id = Ids(os.urandom)
         server = http_server(
-            _behind_doors(running.app, listeners),
+            _behind_doors(running.app, listeners, new_id),
             config.server,
             new_id,
             running.refused,
@@ -109,7 +111,7 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
         await server.serve_on(listeners, lambda: lifeline.ready(listeners, workers))
 
 
-def _behind_doors(app: App, listeners: Sequence[socket.socket]) -> App:
+def _behind_doors(app: App, listeners: Sequence[socket.socket], new_id: Callable[[], str]) -> App:
     """Keep what comes through the admin API's own port apart, where it has one."""
     for admin in listeners[1:]:
         app = AdminDoor(app, admin.getsockname()[1], new_id)

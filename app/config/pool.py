@@ -37,8 +37,8 @@ class Tls(Section):
 class Pool(Section):
     """How connections to a provider are made and kept."""
 
-    transport: Literal["auto", "aiohttp", "httpx2"] = "auto"
-    """What carries requests. `auto`: httpx2 through a proxy, else aiohttp, which takes a fifth of the CPU."""
+    transport: Literal["auto", "lean", "httpx2"] = "auto"
+    """What carries requests. `auto`: httpx2 through a proxy, else lean, which takes a small part of the CPU."""
     keepalive: Wait = 60.0
     """How long an idle connection is kept. Shorter than the provider keeps it is best."""
     proxy: Maybe[SecretText] = None
@@ -48,6 +48,6 @@ class Pool(Section):
 
     @model_validator(mode="after")
     def _proxies_are_for_httpx2(self) -> Self:
-        if self.proxy and self.transport == "aiohttp":
+        if self.proxy and self.transport == "lean":
             refuse("only httpx2 goes through a proxy", "leave `transport` at auto")
         return self

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeVar
 
 from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
+from app.gateway.waiting import Waiting
 from providers.adapter import Adapter
-from providers.errors import Disconnected, MalformedResponse, UpstreamError, UpstreamTimeout
+from providers.errors import Disconnected, MalformedResponse, UpstreamError
 from providers.registry import DIALECTS
 from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
 
-T = TypeVar("T")
 END_OF_BODY = 0.1
 """Seconds from a stream's terminal event to the end of its body. Providers send both at once."""
 Batches = AsyncGenerator[Sequence[Chunk]]
@@ -40,9 +39,10 @@ class Attempt:
         """Ask for a whole answer. Raises `UpstreamError`."""
         request = self.adapter.build_request(self.call, self.target)
         ends = _loop_time() + self.timeouts.response
-        async with await _by(ends, self.upstream.send(request), "its answer") as answer:
-            self._hear(answer)
-            body = await _by(ends, self._read(answer), "the rest of its answer")
+        with Waiting() as waiting:
+            async with await waiting.until(ends, self.upstream.send(request), "its answer") as answer:
+                self._hear(answer)
+                body = await waiting.until(ends, self._read(answer), "the rest of its answer")
         return self.adapter.parse_response(self.call, self.target, answer.head, body)
 
     @asynccontextmanager
@@ -50,23 +50,23 @@ class Attempt:
         """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
         request = self.adapter.build_request(self.call, self.target)
         first_event_by = _loop_time() + self.timeouts.first_event
-        answer = await _by(first_event_by, self.upstream.send(request), "its first event")
-        async with answer:
-            self._hear(answer)
-            await self._refuse_other_than_stream(answer, first_event_by)
-            async with aclosing(answer.pieces()) as pieces:
-                async with aclosing(self._batches(answer, pieces, first_event_by)) as batches:
+        with Waiting() as waiting:
+            answer = await waiting.until(first_event_by, self.upstream.send(request), "its first event")
+            async with answer:
+                self._hear(answer)
+                await self._refuse_other_than_stream(answer, first_event_by, waiting)
+                async with aclosing(self._batches(answer, first_event_by, waiting)) as batches:
                     yield batches
-                await _read_on(pieces)
+                await _read_on(answer)
 
-    async def _batches(self, answer: Answer, pieces: AsyncGenerator[bytes], first_event_by: float) -> Batches:
+    async def _batches(self, answer: Answer, first_event_by: float, waiting: Waiting) -> Batches:
         decoder = self.adapter.open_stream(self.call, self.target, answer.head)
         ends = _loop_time() + self.timeouts.stream_total
         by, awaited = first_event_by, "its first event"
         piece = b"-"
         while piece and not decoder.finished:
             try:
-                piece = await _by(by, anext(pieces, b""), awaited)
+                piece = await waiting.until(by, answer.piece(), awaited)
             except Disconnected:
                 if self.call.delivery is Delivery.BYTES:
                     raise
@@ -84,14 +84,14 @@ class Attempt:
             if awaited != "its first event":
                 by = min(_loop_time() + self.timeouts.idle, ends)
 
-    async def _refuse_other_than_stream(self, answer: Answer, by: float) -> None:
+    async def _refuse_other_than_stream(self, answer: Answer, by: float, waiting: Waiting) -> None:
         """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
         kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
         if answer.head.status == 200 and self.call.delivery is Delivery.BYTES:
             return
         if answer.head.status == 200 and kind in (DIALECTS[self.target.dialect].stream_type, ""):
             return
-        body = await _by(by, self._read(answer), "the rest of its answer")
+        body = await waiting.until(by, self._read(answer), "the rest of its answer")
         self.adapter.parse_response(self.call, self.target, answer.head, body)
         raise MalformedResponse(f"the provider answered with `{kind}` where an event stream was asked for")
 
@@ -108,22 +108,13 @@ class Attempt:
         raise self.adapter.parse_error(answer.head, body, self.now())
 
 
-async def _read_on(pieces: AsyncGenerator[bytes]) -> None:
+async def _read_on(answer: Answer) -> None:
     """Read to the end of the body if that is near, so that the connection can be used again."""
     with suppress(TimeoutError, UpstreamError):
         async with asyncio.timeout(END_OF_BODY):
-            async for _ in pieces:
+            while await answer.piece():
                 pass
 
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()
-
-
-async def _by(when: float, awaited: Awaitable[T], what: str) -> T:
-    """Await until `when` (loop time). Raises `UpstreamTimeout`."""
-    try:
-        async with asyncio.timeout_at(when):
-            return await awaited
-    except TimeoutError:
-        raise UpstreamTimeout(f"the provider did not send {what} in time") from None

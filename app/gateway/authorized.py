@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from app.auth.upstream.keeper import Keeper
 from app.auth.upstream.kinds import maker_for
 from app.config.activation import ActiveProvider
+from app.gateway.carrier import Exchange
 from app.gateway.upstream import Answer, Upstream
 from providers.types import HttpRequest
 
@@ -14,22 +15,18 @@ from providers.types import HttpRequest
 class Refusal(Answer):
     """An answer whose words must not repeat what it was asked with."""
 
-    def __init__(self, inside: Answer, secrets: Sequence[str]) -> None:
-        """`inside` has the connection."""
-        self._inside = inside
+    __slots__ = ("_secrets",)
+
+    def __init__(self, exchange: Exchange, secrets: Sequence[str]) -> None:
+        super().__init__(exchange)
         self._secrets = secrets
-        self.head = inside.head
 
     async def read(self) -> bytes:
         """Read the whole body, without the secrets. Raises as `Answer` does."""
-        body = await self._inside.read()
+        body = await super().read()
         for secret in self._secrets:
             body = body.replace(secret.encode(), b"***")
         return body
-
-    async def close(self) -> None:
-        """Give the connection back, or close it."""
-        await self._inside.close()
 
 
 class AuthorizedUpstream(Upstream):
@@ -50,7 +47,7 @@ class AuthorizedUpstream(Upstream):
             await answer.close()
             made = await self._keeper.current()
             answer = await self._inside.send(made.apply(request))
-        return Refusal(answer, made.secrets)
+        return Refusal(answer.exchange, made.secrets)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from structlog.typing import FilteringBoundLogger
 
 from app.auth.issuer_keys import FetchFailed
 from app.auth.key_sources import KeySources
 from app.config.pool import Pool
-from app.gateway.transports import http_transport
+from app.gateway.transports import carrier
 from app.gateway.upstream import Answer, Upstream
 from providers.errors import UpstreamError
 from providers.types import HttpRequest
@@ -53,8 +53,8 @@ class Documents:
 
     def _way(self, *, allow_private: bool) -> Upstream:
         if allow_private not in self._ways:
-            transport = http_transport(Pool(), self._tls, allow_private=allow_private)
-            self._ways[allow_private] = Upstream(transport, connect=WITHIN)
+            carries = carrier(Pool(), self._tls, allow_private=allow_private)
+            self._ways[allow_private] = Upstream(carries, connect=WITHIN)
         return self._ways[allow_private]
 
 
@@ -76,9 +76,8 @@ async def _body(answer: Answer) -> bytes:
     if answer.head.status != 200:
         raise FetchFailed(f"the answer has status {answer.head.status}")
     body = bytearray()
-    async with aclosing(answer.pieces()) as pieces:
-        async for piece in pieces:
-            body += piece
-            if len(body) > LARGEST:
-                raise FetchFailed(f"the answer is larger than {LARGEST} bytes")
+    while piece := await answer.piece():
+        body += piece
+        if len(body) > LARGEST:
+            raise FetchFailed(f"the answer is larger than {LARGEST} bytes")
     return bytes(body)

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import aiohappyeyeballs
 import httpcore2
-from aiohttp.abc import AbstractResolver
 
-from app.gateway.connections import READ_AHEAD, SLICE, bound_tls
-
-NEXT_ADDRESS = 0.25
-"""Seconds after which a host's next address is tried beside the first (RFC 8305, section 5)."""
+from app.gateway.connections import READ_AHEAD, SLICE, on_socket, over_tls
+from app.gateway.resolver import Resolver, connected
 
 
 class Network(httpcore2.AsyncNetworkBackend):
     """Makes connections. Names are looked up by the resolver alone."""
 
-    def __init__(self, resolver: AbstractResolver) -> None:
+    def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         # One for all connections: it is emptied before the loop goes on.
         self._slice = memoryview(bytearray(SLICE))
@@ -36,19 +31,10 @@ class Network(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - the interface's
     ) -> httpcore2.AsyncNetworkStream:
         """Connect to the first address that answers. Raises `ConnectError` or `ConnectTimeout`."""
-        loop = asyncio.get_running_loop()
         incoming = Incoming(self._slice)
         with _told_as(httpcore2.ConnectTimeout, httpcore2.ConnectError):
             async with asyncio.timeout(timeout):
-                found = await self._resolver.resolve(host, port, socket.AF_UNSPEC)
-                addresses = [
-                    (each["family"], socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (each["host"], each["port"]))
-                    for each in found
-                ]
-                connected = await aiohappyeyeballs.start_connection(
-                    addresses, happy_eyeballs_delay=NEXT_ADDRESS
-                )
-                await loop.create_connection(lambda: incoming, sock=connected)
+                await on_socket(incoming, await connected(self._resolver, host, port))
         return Stream(incoming)
 
 
@@ -155,18 +141,12 @@ class Stream(httpcore2.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109 - the interface's
     ) -> httpcore2.AsyncNetworkStream:
         """Go on with TLS. Raises `ConnectError` or `ConnectTimeout`."""
-        incoming, beneath = self._incoming, self._incoming.transport
-        begin: Callable[..., Any] = asyncio.get_running_loop().start_tls
-        try:
-            with _told_as(httpcore2.ConnectTimeout, httpcore2.ConnectError):
-                async with asyncio.timeout(timeout):
-                    incoming.transport = await begin(
-                        beneath, incoming, ssl_context, server_hostname=server_hostname
-                    )
-        except BaseException:
-            await self.aclose()
-            raise
-        bound_tls(beneath, incoming.transport, incoming.buffer)
+        incoming = self._incoming
+        with _told_as(httpcore2.ConnectTimeout, httpcore2.ConnectError):
+            async with asyncio.timeout(timeout):
+                incoming.transport = await over_tls(
+                    incoming.transport, incoming, ssl_context, server_hostname, incoming.buffer
+                )
         return self
 
     def get_extra_info(self, info: str) -> Any:

@@ -7,17 +7,17 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import httpx2
 import msgspec
 from structlog.typing import FilteringBoundLogger
 
 from app.gateway.parking import Parked, Reason
-from app.gateway.transports import FAULTS
+from app.gateway.upstream import Upstream
 from app.store.money import dollars
 from app.telemetry.callers import without_user
 from app.telemetry.metrics import Metrics
 from app.usage.budgets import Crossing
-from providers.types import JsonObject, Secret
+from providers.errors import Redirected, UpstreamError
+from providers.types import HttpRequest, JsonObject, Secret
 
 WAITING = 1000
 """Notices that wait for the webhook. Beyond it they are only in the log and the metrics."""
@@ -41,19 +41,19 @@ class Webhook:
     def __init__(self, log: FilteringBoundLogger) -> None:
         self._log = log
         self._url: Secret | None = None
-        self._transport: httpx2.AsyncBaseTransport | None = None
+        self._upstream: Upstream | None = None
         self._waiting: asyncio.Queue[JsonObject] = asyncio.Queue(WAITING)
 
-    async def direct(self, url: Secret, transport: httpx2.AsyncBaseTransport) -> None:
+    async def direct(self, url: Secret, upstream: Upstream) -> None:
         """Post to this address from now on, what waits too."""
         await self.close()
-        self._url, self._transport = url, transport
+        self._url, self._upstream = url, upstream
 
     async def close(self) -> None:
         """Have no address any more."""
-        transport, self._url, self._transport = self._transport, None, None
-        if transport is not None:
-            await transport.aclose()
+        upstream, self._url, self._upstream = self._upstream, None, None
+        if upstream is not None:
+            await upstream.close()
 
     def put(self, notice: JsonObject) -> None:
         """Queue one notice; a full queue drops it, and the log has it anyway."""
@@ -79,19 +79,19 @@ class Webhook:
 
     async def _try(self, notice: JsonObject) -> str | None:
         """Post once. Gives what went wrong, without the address: it may hold a secret."""
-        url, transport = self._url, self._transport
-        if url is None or transport is None:
+        url, upstream = self._url, self._upstream
+        if url is None or upstream is None:
             return None
-        headers = [("content-type", "application/json"), ("user-agent", "switchgear")]
-        request = httpx2.Request("POST", url.reveal(), headers=headers, content=msgspec.json.encode(notice))
+        headers = (("content-type", "application/json"),)
+        request = HttpRequest("POST", url.reveal(), headers, msgspec.json.encode(notice))
         try:
-            async with asyncio.timeout(WITHIN):
-                response = await transport.handle_async_request(request)
-                await response.aclose()
-        except (*FAULTS, OSError, RuntimeError, TimeoutError) as error:
-            # A transport that is closed meanwhile, for another address, raises a RuntimeError.
+            async with asyncio.timeout(WITHIN), await upstream.send(request) as answer:
+                status = answer.head.status
+        except Redirected as error:
+            status = error.status or 300
+        except (UpstreamError, TimeoutError) as error:
             return type(error).__name__
-        return None if response.status_code < 300 else f"HTTP {response.status_code}"
+        return None if status < 300 else f"HTTP {status}"
 
 
 class Notices:

@@ -25,9 +25,9 @@ class Pieces:
                 yield piece
 
 
-def length_of(parts: Sequence[Part]) -> tuple[str, str]:
-    """Give the `content-length` field of a body."""
-    return "content-length", str(sum(map(_size, parts)))
+def length_of(parts: Sequence[Part]) -> int:
+    """Give the bytes of all parts together."""
+    return sum(map(_size, parts))
 
 
 def _size(part: Part) -> int:

@@ -1,27 +1,19 @@
-"""The one place that speaks HTTP to providers."""
+"""One provider as the gateway speaks to it: over HTTP, within bounds, and no further than the answer."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-import httpx2
-
-from app.gateway.pieces import Pieces, length_of
-from app.gateway.transports import FAULTS, failure
+from app.gateway.carrier import Carrier, Exchange
 from providers.errors import MalformedResponse, Redirected, ResponseTooLarge
-from providers.types import Head, HttpRequest
+from providers.types import HttpRequest
 
 USER_AGENT = "switchgear"
 BODY_LIMIT = 64 << 20
 """Bytes of a whole answer: several times the largest known (base64 images and long embeddings)."""
 PIECE = 16 << 10
 """Bytes that are read, translated and passed on at once: what is held of each, several times, for a slow reader."""
-ADDRESSES = 1_000
-"""Parsed addresses that are kept. Some dialects have the model in theirs."""
 ERROR_BODY_LIMIT = 256 << 10
 """Bytes read of an error's body. The rest is of no use."""
 
@@ -29,11 +21,13 @@ ERROR_BODY_LIMIT = 256 << 10
 class Answer:
     """An upstream's answer: its head has arrived, its body is still to be read. Close it."""
 
-    def __init__(self, response: httpx2.Response) -> None:
-        self._response = response
-        self.head = Head(
-            response.status_code, {name.lower(): value for name, value in response.headers.items()}
-        )
+    __slots__ = ("_encoded", "_left", "exchange", "head")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self._left = b""
+        self.head = exchange.head
+        self._encoded = self.head.headers.get("content-encoding", "identity") not in ("identity", "")
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,73 +35,55 @@ class Answer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        await self.exchange.close()
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
-        """Give the body's bytes as they arrive, at most `PIECE` at once. Raises `UpstreamError`."""
-        if self.head.headers.get("content-encoding", "identity") not in ("identity", ""):
+    async def piece(self) -> bytes:
+        """Give the body's next bytes, at most `PIECE`, or nothing at its end. Raises `UpstreamError`."""
+        if self._encoded:
             raise MalformedResponse("the provider compressed its answer although it was asked not to")
-        stream = self._response.stream
-        assert isinstance(stream, httpx2.AsyncByteStream)
-        try:
-            async for piece in stream:
-                for start in range(0, len(piece), PIECE):
-                    yield piece[start : start + PIECE]
-        except FAULTS as error:
-            raise failure(error, answered=True) from error
+        piece = self._left or await self.exchange.piece()
+        self._left = piece[PIECE:]
+        return piece[:PIECE]
 
     async def read(self) -> bytes:
-        """Read the whole body. Raises `ResponseTooLarge`, or what `pieces` raises."""
-        limit = BODY_LIMIT if self.head.status < 300 else ERROR_BODY_LIMIT
+        """Read the whole body. Raises `ResponseTooLarge`, or what `piece` raises."""
+        failed = self.head.status >= 300
+        limit = ERROR_BODY_LIMIT if failed else BODY_LIMIT
         declared = self.head.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit and self.head.status < 300:
+        if not failed and declared.isdigit() and int(declared) > limit:
             raise ResponseTooLarge(f"the provider's answer is larger than {limit} bytes")
-        body = bytearray()
-        async with aclosing(self.pieces()) as pieces:
-            async for piece in pieces:
-                body += piece
-                if len(body) > limit:
-                    if self.head.status >= 300:
-                        break
-                    raise ResponseTooLarge(f"the provider's answer is larger than {limit} bytes")
-        return bytes(body)
+        pieces, size = [], 0
+        while piece := await self.piece():
+            pieces.append(piece)
+            size += len(piece)
+            if size > limit:
+                if failed:
+                    break
+                raise ResponseTooLarge(f"the provider's answer is larger than {limit} bytes")
+        return b"".join(pieces)
 
     async def close(self) -> None:
         """Give the connection back, or close it where the body was not read to its end."""
-        try:
-            await self._response.aclose()
-        except FAULTS:
-            # Closing a broken connection has nothing to tell that reading did not.
-            return
+        await self.exchange.close()
 
 
 class Upstream:
     """One provider's connections."""
 
-    def __init__(self, transport: httpx2.AsyncBaseTransport, *, connect: float) -> None:
-        self._transport = transport
-        self._urls: dict[str, httpx2.URL] = {}
-        # `pool` bounds all that comes before a request is sent: to aiohttp the look-up of a name and a proxy's answer too.
-        self._timeout = {"connect": connect, "read": None, "write": None, "pool": connect}
+    def __init__(self, carrier: Carrier, *, connect: float) -> None:
+        """`connect`: seconds until a connection stands, the look-up of its name included."""
+        self._carrier = carrier
+        self._connect = connect
 
     async def send(self, request: HttpRequest) -> Answer:
         """Send a request and wait for the head of its answer; how long is the caller's to bound.
 
-        Raises `Unreachable`, `Disconnected` or `Redirected`.
+        Raises `Unreachable`, `Disconnected`, `MalformedResponse` or `Redirected`.
         """
-        headers = [("user-agent", USER_AGENT), *request.headers]
-        content = request.body
-        message = httpx2.Request(
-            request.method,
-            self._url(request.url),
-            headers=headers if isinstance(content, bytes) else [*headers, length_of(content)],
-            content=content if isinstance(content, bytes) else Pieces(content),
-            extensions={"timeout": self._timeout},
+        named = HttpRequest(
+            request.method, request.url, (("user-agent", USER_AGENT), *request.headers), request.body
         )
-        try:
-            answer = Answer(await self._transport.handle_async_request(message))
-        except FAULTS as error:
-            raise failure(error, answered=False) from error
+        answer = Answer(await self._carrier.send(named, self._connect))
         if 300 <= answer.head.status < 400:
             await answer.close()
             raise Redirected(
@@ -115,17 +91,6 @@ class Upstream:
             )
         return answer
 
-    def _url(self, text: str) -> httpx2.URL:
-        """Parse an address once: it is the same for every call of an operation, and costs as much as all headers."""
-        url = self._urls.get(text)
-        if url is None:
-            if len(self._urls) >= ADDRESSES:
-                self._urls.clear()
-            url = self._urls[text] = httpx2.URL(text)
-        return url
-
     async def close(self) -> None:
         """Close every connection."""
-        await self._transport.aclose()
-        # aiohttp closes TLS transports in the next turns of the loop.
-        await asyncio.sleep(0)
+        await self._carrier.close()

@@ -34,6 +34,10 @@ class FilteredLane:
             self._complete(event)
         return self._inside.take(event, data)
 
+    def read_together(self, _events: Sequence[bytes]) -> Chunk | None:
+        """Read none so: what the filter says is put in its place."""
+        return None
+
     def end(self) -> Sequence[Chunk]:
         """Give what comes after the last event."""
         return self._inside.end()

@@ -10,7 +10,7 @@ import msgspec
 from providers.openai import errors, report, usage, wire
 from providers.openai.choices import Choice
 from providers.openai.response import unlike
-from providers.types import Call, Chunk, Json, JsonObject, Target, Usage
+from providers.types import BETWEEN, Call, Chunk, Json, JsonObject, Target, Usage
 
 
 class Lane(Protocol):
@@ -18,6 +18,10 @@ class Lane(Protocol):
 
     def read(self, data: bytes) -> Chunk | None:
         """Read one event; None where nothing is left of it. Raises the `UpstreamError` that it reports or is."""
+        ...
+
+    def read_together(self, events: Sequence[bytes], /) -> Chunk | None:
+        """Read events at once, if they can pass as they are; None where each is to be read by itself."""
         ...
 
     def end(self) -> Sequence[Chunk]:
@@ -33,15 +37,15 @@ class Lane(Protocol):
         ...
 
 
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, gc=False):
     arguments: Json = None
 
 
-class _Call(msgspec.Struct):
+class _Call(msgspec.Struct, gc=False):
     function: _Function | None = None
 
 
-class _Delta(msgspec.Struct):
+class _Delta(msgspec.Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: Json = None
@@ -50,14 +54,14 @@ class _Delta(msgspec.Struct):
     function_call: _Function | None = None
 
 
-class _Choice(msgspec.Struct):
+class _Choice(msgspec.Struct, gc=False):
     index: int = 0
     delta: _Delta | None = None
     text: str | None = None
     finish_reason: str | None = None
 
 
-class _Event(msgspec.Struct):
+class _Event(msgspec.Struct, gc=False):
     choices: list[_Choice]
     usage: Json = None
     model: Json = None
@@ -94,6 +98,24 @@ class ExactLane:
         # JSON allows line feeds between its words only, and an event that goes on must be one line.
         line = b"" if account_only else data.replace(b"\n", b" ")
         return Chunk(line, counts, wire.text_or_none(event.model), size)
+
+    def read_together(self, events: Sequence[bytes]) -> Chunk | None:
+        """Read events that hold text alone; None where one tells of anything else, or is wrong."""
+        try:
+            # A line each, and as many as there are: so none can hide in another.
+            read = _event.decode_lines(b"\n".join(events))
+        except wire.UNREADABLE:
+            return None
+        if len(read) != len(events):
+            return None
+        size = 0
+        for event in read:
+            if event.usage or event.error:
+                return None
+            for choice in event.choices:
+                (self._ended if choice.finish_reason else self._open).add(choice.index)
+                size += _size(choice.delta) if self._delta else _bytes(choice.text)
+        return Chunk(BETWEEN.join(events), None, _last_model(read), size)
 
     def end(self) -> Sequence[Chunk]:
         """Give nothing: all has been passed on."""
@@ -138,6 +160,10 @@ class CleanLane:
         line = wire.encode_answer(event, "an event")
         return Chunk(line, counts, model, sum(size for _, size in choices))
 
+    def read_together(self, _events: Sequence[bytes]) -> Chunk | None:
+        """Read none so: each is rewritten."""
+        return None
+
     def end(self) -> Sequence[Chunk]:
         """Give the usage event, if the client asked for it."""
         if self._usage_event is None or not self._call.include_usage:
@@ -180,9 +206,21 @@ class CleanLane:
                 yield clean
 
 
+def _last_model(events: list[_Event]) -> str | None:
+    for event in reversed(events):
+        if model := wire.text_or_none(event.model):
+            return model
+    return None
+
+
 def _size(delta: _Delta | None) -> int:
     if delta is None:
         return 0
+    if delta.content and not (
+        delta.reasoning_content or delta.reasoning or delta.refusal or delta.tool_calls or delta.function_call
+    ):
+        # What nearly all are.
+        return _bytes(delta.content)
     reasoning = delta.reasoning_content or (delta.reasoning if isinstance(delta.reasoning, str) else None)
     size = _bytes(delta.content) + _bytes(reasoning) + _bytes(delta.refusal)
     for call in delta.tool_calls or ():
@@ -195,4 +233,6 @@ def _arguments(function: _Function | None) -> int:
 
 
 def _bytes(text: str | None) -> int:
-    return len(text.encode()) if text else 0
+    if not text:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())

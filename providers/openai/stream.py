@@ -37,6 +37,9 @@ class Decoder:
         """Take the next bytes. Raises the `UpstreamError` that an event reports or is."""
         if self._done:
             return ()
+        plain = self._sse.plain(data)
+        if plain is not None:
+            return self._read_plain(plain)
         if not self._has_events and len(self._beginning) < _KEPT:
             self._beginning += data[:_KEPT]
         chunks: list[Chunk] = []
@@ -45,6 +48,25 @@ class Decoder:
                 self._take(event, chunks)
                 if self._done:
                     break
+        except UpstreamError as error:
+            error.chunks = tuple(chunks)
+            raise
+        return chunks
+
+    def _read_plain(self, events: list[bytes]) -> Sequence[Chunk]:
+        last = events.pop() if events[-1] == _DONE else None
+        together = self._lane.read_together(events) if events else None
+        chunks: list[Chunk] = []
+        if together is not None:
+            self._has_events = True
+            chunks.append(together)
+            events = []
+        if last is not None:
+            events.append(last)
+        try:
+            for data in events:
+                if not self._done:
+                    self._take(Event(data), chunks)
         except UpstreamError as error:
             error.chunks = tuple(chunks)
             raise

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 from hypothesis import strategies as st
 
 from providers.adapter import Adapter, StreamDecoder
 from providers.catalog import CATALOG
 from providers.registry import DIALECTS, adapter_for
-from providers.types import Call, Chunk, Head, Operation, Secret, Target
+from providers.types import BETWEEN, Call, Chunk, Head, Operation, Secret, Target, Usage
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 SECRET = "sk-this-must-never-be-seen"
@@ -156,9 +157,19 @@ def errors() -> list[Recorded]:
 
 
 def read(decoder: StreamDecoder, pieces: Sequence[bytes]) -> list[Chunk]:
-    """Give all chunks of a stream that arrives in these pieces."""
+    """Give all chunks of a stream that arrives in these pieces, an event each: the first of several has the bytes of all."""
     chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)]
-    return [*chunks, *decoder.close()]
+    apart = []
+    for chunk in [*chunks, *decoder.close()]:
+        first, *others = chunk.data.split(BETWEEN)
+        apart.append(msgspec.structs.replace(chunk, data=first))
+        apart += [Chunk(other, None, chunk.model) for other in others]
+    return apart
+
+
+def told(chunks: Sequence[Chunk]) -> tuple[list[tuple[bytes, Usage | None, str | None]], int]:
+    """Give what must be the same however a stream is split: its events, and the bytes of all its text."""
+    return [(each.data, each.usage, each.model) for each in chunks], sum(each.text_bytes for each in chunks)
 
 
 def _cases(pattern: re.Pattern[str]) -> Iterator[Recorded]:

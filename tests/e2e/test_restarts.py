@@ -164,7 +164,7 @@ def test_case_115_a_stop_under_load(tmp_path: Path, secrets: Secrets) -> None:
 def test_case_117_restarts_under_load_lose_nothing(tmp_path: Path, secrets: Secrets) -> None:
     with Upstream() as upstream:
         upstream.slot("paced").script(act.paced_stream(STREAM, 1.5))
-        with start_gateway(tmp_path / "run", secrets, config_of(upstream)) as gateway:
+        with start_gateway(tmp_path / "run", secrets, config_of(upstream, drain_notice="1s")) as gateway:
             stream = chat_body("up/paced", stream=True)
             with (
                 regulars(gateway.port, 24, "regular", chat_body("echo/any")) as calls,

@@ -265,5 +265,5 @@ def test_it_starts_without_its_redis(tmp_path: Path, secrets: Secrets) -> None:
             ]
             server.start()
             gateway.eventually(lambda: readiness(gateway) == "exact", "Redis", within=RECOVERY)
-            gateway.take_as_rest()
             gateway.eventually(lambda: code(ask(gateway, "strict")) == "ok", "budgets", within=RECOVERY)
+            gateway.take_as_rest()

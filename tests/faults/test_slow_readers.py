@@ -142,7 +142,7 @@ def test_case_83_two_hundred_slow_readers_are_given_up(tmp_path: Path, secrets: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("transport", ["aiohttp", "httpx2"])
+@pytest.mark.parametrize("transport", ["lean", "httpx2"])
 def test_case_83_slow_readers_hold_little_over_tls_too(
     tmp_path: Path, secrets: Secrets, transport: str
 ) -> None:

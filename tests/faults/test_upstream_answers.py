@@ -55,7 +55,7 @@ def rescued(rig: Rig, pair: Pair, action: Action) -> Response:
     return response
 
 
-@pytest.fixture(params=[Rig.exact, pytest.param(Rig.core, marks=pytest.mark.slow)], ids=["aiohttp", "httpx2"])
+@pytest.fixture(params=[Rig.exact, pytest.param(Rig.core, marks=pytest.mark.slow)], ids=["lean", "httpx2"])
 def carried(request: pytest.FixtureRequest, rig: Rig) -> Slot:
     """A slot behind each of the transports."""
     slot: Slot = request.param(rig)

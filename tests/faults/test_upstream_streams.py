@@ -27,7 +27,7 @@ def lane(request: pytest.FixtureRequest) -> Lane:
     return LANES[request.param]
 
 
-@pytest.fixture(params=[Rig.plain, pytest.param(Rig.core, marks=pytest.mark.slow)], ids=["aiohttp", "httpx2"])
+@pytest.fixture(params=[Rig.plain, pytest.param(Rig.core, marks=pytest.mark.slow)], ids=["lean", "httpx2"])
 def carried(request: pytest.FixtureRequest, rig: Rig) -> Slot:
     """A slot behind each of the transports."""
     slot: Slot = request.param(rig)

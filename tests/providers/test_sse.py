@@ -67,6 +67,15 @@ def feed_all(decoder: SseDecoder, pieces: list[bytes]) -> list[Event]:
     return [event for piece in pieces for event in decoder.feed(piece)]
 
 
+def feed_plain(decoder: SseDecoder, pieces: list[bytes]) -> list[Event]:
+    """Feed what is not plain."""
+    events: list[Event] = []
+    for piece in pieces:
+        plain = decoder.plain(piece)
+        events += decoder.feed(piece) if plain is None else map(Event, plain)
+    return events
+
+
 def decode(pieces: list[bytes], **limits: int) -> list[Event]:
     return feed_all(SseDecoder(**limits), pieces)
 
@@ -79,12 +88,31 @@ def test_gives_what_the_standard_says_however_it_is_split(stream: bytes, cuts: l
     edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     pieces = [stream[a:b] for a, b in pairwise(edges)]
     assert decode(pieces) == reference(stream)
+    assert feed_plain(SseDecoder(), pieces) == reference(stream)
 
 
 @given(stream=STREAMS)
 def test_single_bytes_and_empty_pieces_change_nothing(stream: bytes):
     pieces = [piece for at in range(len(stream)) for piece in (b"", stream[at : at + 1])]
     assert decode(pieces) == reference(stream)
+
+
+def test_events_of_one_line_each_are_taken_at_once():
+    decoder = SseDecoder()
+    assert decoder.plain(b"data: a\n\ndata: b\n\ndata: c") == [b"a", b"b"]
+    assert decoder.plain(b"c\n\n") == [b"cc"]
+    for other in (
+        b": x\n\n",
+        b"event: x\ndata: a\n\n",
+        b"data: a\ndata: b\n\n",
+        b"data: a\r\n\r\n",
+        b"data: a\n",
+    ):
+        assert SseDecoder().plain(other) is None
+        assert SseDecoder().plain(b"data: a\n\n" + other) is None
+    assert decoder.plain(b"data: a\n\nd") == [b"a"]
+    assert decoder.plain(b"ata: ") is None, "joining what waits at each feed is quadratic"
+    assert [*decoder.feed(b"ata: b\n\n")] == [Event(b"b")]
 
 
 @pytest.mark.parametrize("step", [1, 7, 64, 1_000])

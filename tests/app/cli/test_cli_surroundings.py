@@ -328,7 +328,6 @@ def test_light_commands_import_nothing_heavy(folder):
         "fastapi",
         "uvicorn",
         "httpx2",
-        "aiohttp",
         "structlog",
         "yaml",
         "asyncio",

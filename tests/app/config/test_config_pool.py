@@ -78,8 +78,8 @@ def test_a_private_proxy_needs_the_leave_that_a_private_address_needs(complaints
     assert complaints(pool('{proxy: "http://10.0.0.1:3128"}', more=", allow_private: true")) == []
 
 
-def test_aiohttp_goes_through_no_proxy(complaints) -> None:
-    (line,) = complaints(pool('{transport: aiohttp, proxy: "http://proxy.acme.test:3128"}'))
+def test_lean_goes_through_no_proxy(complaints) -> None:
+    (line,) = complaints(pool('{transport: lean, proxy: "http://proxy.acme.test:3128"}'))
     assert "only httpx2 goes through a proxy; leave `transport` at auto" in line
 
 

@@ -40,6 +40,7 @@ from app.gateway.router import Router
 from app.gateway.rules import BudgetRules, LimitRules
 from app.gateway.spending import ClientBudgets, Prices, ProviderBudgets, Purse
 from app.gateway.target_limits import TargetLimits
+from app.gateway.through_httpx import HttpxCarrier
 from app.gateway.upstream import Upstream
 from app.limits.local import LocalLimiter
 from app.limits.memory import MemoryLimits
@@ -271,7 +272,9 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
     log = structlog.testing.CapturingLogger()
     once = RetrySettings(attempts=1)
     lines = {
-        each.name: Line(Upstream(wire, connect=1.0), each.timeouts, Patience(once, RetryBudget()))
+        each.name: Line(
+            Upstream(HttpxCarrier(wire), connect=1.0), each.timeouts, Patience(once, RetryBudget())
+        )
         for each in loaded.providers
     }
     prices = {

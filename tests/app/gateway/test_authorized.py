@@ -14,6 +14,7 @@ from app.config.loader import load
 from app.errors import GatewayError
 from app.gateway.answering import Line
 from app.gateway.authorized import AuthorizedUpstream, authorized
+from app.gateway.through_httpx import HttpxCarrier
 from app.gateway.upstream import Upstream
 from providers.errors import CredentialRejected
 from providers.types import HttpRequest
@@ -127,7 +128,7 @@ def configured(folder: Path) -> ActiveProvider:
 
 
 async def test_a_provider_with_keys_pays_nothing_for_it(tmp_path: Path) -> None:
-    upstream = Upstream(Wire(), connect=1.0)
+    upstream = Upstream(HttpxCarrier(Wire()), connect=1.0)
     assert authorized(upstream, configured(tmp_path), lambda: NOON, print) is upstream
 
 
@@ -136,7 +137,7 @@ async def test_a_library_that_fails_is_told_of_and_never_a_fault_of_ours(tmp_pat
     # Whether it is not installed or finds nothing here: no profile or file has this name.
     provider = replace(configured(tmp_path), auth=auth, identity=str(tmp_path / "nobody"))
     reasons: list[str] = []
-    upstream = authorized(Upstream(Wire(), connect=1.0), provider, lambda: NOON, reasons.append)
+    upstream = authorized(Upstream(HttpxCarrier(Wire()), connect=1.0), provider, lambda: NOON, reasons.append)
     with pytest.raises(CredentialRejected, match="could not be made"):
         await upstream.send(HttpRequest("POST", "https://x.test", ()))
     assert len(reasons) == 1

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 import uvloop
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from app.config.pool import Pool, Tls
 from app.config.tls import TlsContexts, context
-from app.gateway.transports import http_transport
+from app.gateway.resolver import Address, Resolver
+from app.gateway.transports import carrier
 from app.gateway.upstream import Answer, Upstream
 from providers.errors import (
     Disconnected,
@@ -44,7 +44,7 @@ CONNECT = 0.4
 Ask = Callable[..., Awaitable[bytes]]
 
 
-@pytest.fixture(params=["aiohttp", "httpx2"])
+@pytest.fixture(params=["lean", "httpx2"])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -71,33 +71,26 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         return runner.run(work)
 
 
-class Names(AbstractResolver):
+class Names(Resolver):
     """Gives what it was told to, answer after answer; the last one for ever."""
 
     def __init__(self, *answers: list[str] | Exception) -> None:
         self._answers = list(answers)
 
-    async def resolve(self, host: str, port: int = 0, family: Any = socket.AF_INET) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> list[Address]:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return [
-            ResolveResult(hostname=host, host=each, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for each in answer
-        ]
-
-    async def close(self) -> None:
-        pass
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (each, port)) for each in answer]
 
 
 @contextlib.asynccontextmanager
 async def upstream(
-    kind: str, *, allow_private: bool = True, resolver: AbstractResolver | None = None, **pool: Any
+    kind: str, *, allow_private: bool = True, resolver: Resolver | None = None, **pool: Any
 ) -> AsyncIterator[Upstream]:
     settings = Pool(transport=kind, **pool)
     tls = CONTEXTS.of(settings.tls)
-    transport = http_transport(settings, tls, allow_private=allow_private, resolver=resolver)
-    opened = Upstream(transport, connect=CONNECT)
+    opened = Upstream(carrier(settings, tls, allow_private=allow_private, resolver=resolver), connect=CONNECT)
     try:
         yield opened
     finally:
@@ -144,7 +137,7 @@ def test_a_name_that_means_nothing(kind: str) -> None:
 
 def test_case_60_a_name_server_that_says_nothing(kind: str) -> None:
     class Silent(Names):
-        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        async def resolve(self, host: str, port: int) -> list[Address]:
             await asyncio.sleep(60)
             raise AssertionError
 
@@ -480,9 +473,9 @@ def test_a_proxy_is_where_a_name_is_looked_up(safe_provider: Provider) -> None:
     slot.script(act.reply(ANSWER))
 
     class OnlyTheProxy(Names):
-        async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
+        async def resolve(self, host: str, port: int) -> list[Address]:
             assert host == "proxy.test", f"{host} was looked up here"
-            return await super().resolve(host, port, family)
+            return await super().resolve(host, port)
 
     with Proxy() as proxy:
         url = f"http://proxy.test:{proxy.port}"

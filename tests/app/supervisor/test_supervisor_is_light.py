@@ -9,7 +9,7 @@ import sys
 from tests.harness.gateway import ROOT
 
 HEAVY = {
-    "aiohttp", "asyncio", "dataclasses", "fastapi", "httpx2", "pydantic", "ssl", "structlog", "subprocess",
+    "asyncio", "dataclasses", "fastapi", "httpx2", "pydantic", "ssl", "structlog", "subprocess",
     "typer", "uvicorn", "uvloop", "yaml",
 }  # fmt: skip
 OURS = {"app", "app.cli", "app.supervisor"}
