@@ -3,6 +3,9 @@
 An adapter is stateless and pure. A module with these functions satisfies it, or a frozen
 dataclass with these methods. The target is an argument of the reading functions too, because a
 provider's quirks decide how its answer is read.
+
+`Call.delivery` says which of the reading functions is asked: `parse_response` for a whole answer,
+`open_stream` for all others. What an operation cannot do it refuses with `RequestRejected`.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from providers.types import Call, Chunk, Head, HttpRequest, RateLimits, Reply, T
 
 
 class StreamDecoder(Protocol):
-    """Reads one streamed answer: bytes in, OpenAI chunks out."""
+    """Reads one streamed answer: bytes in, chunks out, as `Call.delivery` has them."""
 
     @property
     def finished(self) -> bool:
@@ -40,7 +43,7 @@ class Adapter(Protocol):
     """Translates one operation between the OpenAI dialect and one provider's."""
 
     def build_request(self, call: Call, target: Target) -> HttpRequest:
-        """Render the call as the one request this provider expects.
+        """Render the call as the one request this provider expects. `call.files` go into its body unread.
 
         Raises `UnsupportedParameter` for a field that the dialect cannot express and that the
         target's `drop` does not name, `RequestRejected` for one it can see to be wrong.
@@ -48,7 +51,7 @@ class Adapter(Protocol):
         ...
 
     def parse_response(self, call: Call, target: Target, head: Head, body: bytes) -> Reply:
-        """Read a complete 2xx body.
+        """Read a complete 2xx body. `Reply.job` names what was submitted, where the answer is still to be fetched.
 
         Raises `MalformedResponse`, or the error that the body reports under a 200.
         """
@@ -63,5 +66,5 @@ class Adapter(Protocol):
         ...
 
     def open_stream(self, call: Call, target: Target, head: Head) -> StreamDecoder:
-        """Start reading a 2xx stream."""
+        """Start reading a 2xx answer that is passed on while it arrives."""
         ...

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,6 +21,63 @@ class Operation(StrEnum):
     CHAT = "chat"
     COMPLETIONS = "completions"
     EMBEDDINGS = "embeddings"
+    RERANK = "rerank"
+    IMAGE_GENERATION = "image_generation"
+    IMAGE_EDIT = "image_edit"
+    VIDEO = "video"
+    """To submit one. The three below are about one that was submitted: `Call.job` names it."""
+    VIDEO_STATUS = "video_status"
+    VIDEO_CONTENT = "video_content"
+    VIDEO_DELETE = "video_delete"
+    SPEECH = "speech"
+    TRANSCRIPTION = "transcription"
+    TRANSLATION = "translation"
+    MODERATION = "moderation"
+
+
+class Delivery(StrEnum):
+    """How an answer comes to the client."""
+
+    WHOLE = "whole"
+    """As one `Reply`."""
+    EVENTS = "events"
+    """As chat streams: each `Chunk.data` is the JSON of an event, `[DONE]` follows the last."""
+    FRAMES = "frames"
+    """As server-sent events that are passed on as they are: each `Chunk.data` is whole frames. There is no `[DONE]`."""
+    BYTES = "bytes"
+    """As a body of any other kind, while it arrives: `Chunk.data` is a piece of it."""
+
+
+class Content(Protocol):
+    """Bytes that are too many to hold, such as an uploaded file. An adapter passes it on and never reads it."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes they are."""
+        ...
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        """Give them, from the first on each time: every attempt sends them anew."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InBase64:
+    """Stands in a request's body for the content in base64, without line breaks."""
+
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file of a client's form."""
+
+    name: str
+    """The field, as the client wrote it: `file`, `image[]`."""
+    filename: str
+    media: str
+    """Its content type."""
+    content: Content = field(repr=False)
 
 
 class Secret:
@@ -63,17 +120,32 @@ class Call:
     """Unix seconds. Fills `created` of an answer whose provider gives none."""
     session: str = ""
     """What the client calls the conversation that this is a part of. It is never sent on."""
+    files: tuple[Upload, ...] = ()
+    """What came with a form, whose other fields are in `body`: one given as `name[]`, or more than once, as a list."""
+    job: str = ""
+    """What was submitted before, as the provider names it."""
 
     @property
     def stream(self) -> bool:
         """Whether the client wants server-sent events."""
-        return self.body.get("stream") is True
+        return self.body.get("stream") is True or self.body.get("stream_format") == "sse"
+
+    @property
+    def delivery(self) -> Delivery:
+        """How the answer is to come to the client."""
+        if self.stream:
+            return Delivery.EVENTS if self.operation in _IN_WORDS else Delivery.FRAMES
+        return Delivery.BYTES if self.operation in _AS_BYTES else Delivery.WHOLE
 
     @property
     def include_usage(self) -> bool:
         """Whether the client asked for the usage chunk at the end of a stream."""
         options = self.body.get("stream_options")
         return isinstance(options, dict) and options.get("include_usage") is True
+
+
+_IN_WORDS = frozenset({Operation.CHAT, Operation.COMPLETIONS})
+_AS_BYTES = frozenset({Operation.SPEECH, Operation.VIDEO_CONTENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +227,8 @@ class HttpRequest:
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(default=b"", repr=False)
+    body: bytes | tuple[bytes | Content | InBase64, ...] = field(default=b"", repr=False)
+    """A tuple is sent piece by piece, one after the other, and not held; its `content-length` is the gateway's to add."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +255,15 @@ class Usage:
     """Part of the output."""
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
+    images: int = 0
+    """Pictures that were made. This and what follows is billed by some beside tokens, or instead."""
+    audio_seconds: float = 0.0
+    """Of sound that was heard or made."""
+    video_seconds: float = 0.0
+    characters: int = 0
+    """Of text that was spoken."""
+    searches: int = 0
+    """Units of searching or ranking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,22 +271,28 @@ class Reply:
     """A whole answer."""
 
     body: bytes
-    """OpenAI-shaped JSON."""
+    """OpenAI-shaped JSON, or what `media` says."""
     usage: Usage | None
     model: str | None = None
     """The model that the provider says has answered."""
+    media: str = "application/json"
+    """The content type for the client."""
+    job: str = ""
+    """What the provider calls what was submitted. The gateway puts a name of its own into `id` of the body."""
 
 
 class Chunk(msgspec.Struct, frozen=True, gc=False):
     """One event of a streamed answer. A struct, since there is one for every token."""
 
     data: bytes
-    """OpenAI-shaped JSON on one line, or empty: this event is for the account only."""
+    """What `Delivery` says; for events OpenAI-shaped JSON on one line. Empty: this is for the account only."""
     usage: Usage | None = None
     """What the provider says so far; the last one counts."""
     model: str | None = None
     text_bytes: int = 0
     """UTF-8 bytes of generated text in it, to estimate what an aborted call has produced."""
+    media: str | None = None
+    """The content type of an answer in bytes. Its first chunk has it."""
 
 
 @dataclass(frozen=True, slots=True)

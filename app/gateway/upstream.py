@@ -10,6 +10,7 @@ from typing import Self
 
 import httpx2
 
+from app.gateway.pieces import Pieces, length_of
 from app.gateway.transports import FAULTS, failure
 from providers.errors import MalformedResponse, Redirected, ResponseTooLarge
 from providers.types import Head, HttpRequest
@@ -94,11 +95,13 @@ class Upstream:
 
         Raises `Unreachable`, `Disconnected` or `Redirected`.
         """
+        headers = [("user-agent", USER_AGENT), *request.headers]
+        content = request.body
         message = httpx2.Request(
             request.method,
             self._url(request.url),
-            headers=[("user-agent", USER_AGENT), *request.headers],
-            content=request.body,
+            headers=headers if isinstance(content, bytes) else [*headers, length_of(content)],
+            content=content if isinstance(content, bytes) else Pieces(content),
             extensions={"timeout": self._timeout},
         )
         try:

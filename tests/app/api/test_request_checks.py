@@ -37,7 +37,7 @@ def refused(body: dict[str, Any], operation: Operation = Operation.CHAT) -> BadR
     return caught.value
 
 
-@pytest.mark.parametrize("operation", list(Operation))
+@pytest.mark.parametrize("operation", MINIMAL)
 def test_minimal_requests_pass_with_unknown_and_null_fields(operation: Operation) -> None:
     check_request(operation, MINIMAL[operation])
     check_request(operation, MINIMAL[operation] | {"unheard_of": {"x": [1]}, "seed": -1})
@@ -130,7 +130,7 @@ STEERING = [
 
 
 @pytest.mark.parametrize("field", STEERING)
-@pytest.mark.parametrize("operation", list(Operation))
+@pytest.mark.parametrize("operation", MINIMAL)
 def test_case_23_routing_fields(field: str, operation: Operation) -> None:
     for value in ("http://evil.test", None, {}):
         error = refused(MINIMAL[operation] | {field: value}, operation)

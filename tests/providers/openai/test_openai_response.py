@@ -247,7 +247,7 @@ def test_what_is_no_answer_is_malformed(exact: bool, body: bytes):
     ],
 )
 def test_errors_that_come_as_answers(exact: bool, body: Any, kind: type[e.UpstreamError]):
-    for operation in Operation:
+    for operation in TYPES:
         case = Recorded("openai", operation, "", b"", exact=exact)
         with pytest.raises(kind) as caught:
             case.adapter.parse_response(case.call(), case.target(), OK, json.dumps(body).encode())
