@@ -7,7 +7,10 @@ from types import MappingProxyType
 
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
-from providers.dialect import Dialect
+from providers.cohere import chat as cohere_chat
+from providers.cohere import embeddings as cohere_embeddings
+from providers.cohere import rerank as cohere_rerank
+from providers.dialect import Dialect, Option
 from providers.openai import chat, completions, embeddings
 from providers.types import Operation
 
@@ -19,6 +22,14 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
+        "cohere": Dialect(
+            {
+                Operation.CHAT: cohere_chat,
+                Operation.EMBEDDINGS: cohere_embeddings,
+                Operation.RERANK: cohere_rerank,
+            },
+            options={"input_type": Option(cohere_embeddings.DEFAULT_PURPOSE)},
+        ),
         "echo": Dialect(_OPENAI),
     }
 )

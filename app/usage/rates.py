@@ -79,6 +79,8 @@ class Rates:
 
     def cost(self, usage: Usage) -> int:
         """Give nano-dollars, rounded up once to the next whole one. Never negative."""
+        if usage.billed is not None:
+            usage = Usage(*usage.billed)
         band = next(band for band in self.bands if usage.input_tokens > band.above or band.above < 0)
         return _nanos(self.request + band.units(usage))
 

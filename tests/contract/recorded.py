@@ -21,6 +21,7 @@ _OPERATIONS = {
     "openai/completion_": Operation.COMPLETIONS,
     "openai/embeddings_": Operation.EMBEDDINGS,
     "mistral/embeddings_": Operation.EMBEDDINGS,
+    "cohere/embeddings_": Operation.EMBEDDINGS,
 }
 _STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
 _ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")

@@ -76,6 +76,7 @@ class TestNames:
             "anthropic": "claude-haiku-4-5",
             "xai": "grok-4",
             "mistral": "mistral-small-latest",
+            "cohere": "command-r-plus",
             "groq": "llama-3.1-8b-instant",
             "deepseek": "deepseek-chat",
             "openrouter": "openai/gpt-4o-mini",
