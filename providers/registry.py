@@ -11,6 +11,8 @@ from providers.cohere import chat as cohere_chat
 from providers.cohere import embeddings as cohere_embeddings
 from providers.cohere import rerank as cohere_rerank
 from providers.dialect import Dialect, Option
+from providers.ollama import chat as ollama_chat
+from providers.ollama import embeddings as ollama_embeddings
 from providers.openai import chat, completions, embeddings
 from providers.types import Operation
 
@@ -29,6 +31,10 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.RERANK: cohere_rerank,
             },
             options={"input_type": Option(cohere_embeddings.DEFAULT_PURPOSE)},
+        ),
+        "ollama": Dialect(
+            {Operation.CHAT: ollama_chat, Operation.EMBEDDINGS: ollama_embeddings},
+            stream_type=ollama_chat.STREAM_TYPE,
         ),
         "echo": Dialect(_OPENAI),
     }

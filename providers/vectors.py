@@ -14,17 +14,19 @@ from providers.types import Call, Json, JsonObject, Reply, Target, Usage
 Vector = Sequence[float] | str
 
 
-def answer(call: Call, target: Target, vectors: Sequence[Vector], usage: Usage | None) -> Reply:
+def answer(
+    call: Call, target: Target, vectors: Sequence[Vector], usage: Usage | None, model: str | None = None
+) -> Reply:
     """Give a list of vectors in the encoding that the call asks for; a text is one that is encoded already."""
     encode = _ENCODINGS[encoding_of(call.body)]
     data = [
         {"object": "embedding", "index": index, "embedding": each if isinstance(each, str) else encode(each)}
         for index, each in enumerate(vectors)
     ]
-    body: JsonObject = {"object": "list", "data": data, "model": target.model}
+    body: JsonObject = {"object": "list", "data": data, "model": model or target.model}
     if usage is not None:
         body["usage"] = {"prompt_tokens": usage.input_tokens, "total_tokens": usage.input_tokens}
-    return Reply(msgspec.json.encode(body), usage)
+    return Reply(msgspec.json.encode(body), usage, model)
 
 
 def encoding_of(body: Mapping[str, Json]) -> str:

@@ -22,7 +22,10 @@ _OPERATIONS = {
     "openai/embeddings_": Operation.EMBEDDINGS,
     "mistral/embeddings_": Operation.EMBEDDINGS,
     "cohere/embeddings_": Operation.EMBEDDINGS,
+    "ollama_native/embeddings_": Operation.EMBEDDINGS,
 }
+_CHOSEN = {"ollama_native": ("ollama", "ollama")}
+"""Folder → a provider, and the dialect that one may choose for it."""
 _STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
 _ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
@@ -39,10 +42,12 @@ class Recorded:
     status: int = 200
     exact: bool | None = None
     """In which lane to read it; None: as the catalogue says."""
+    dialect: str | None = None
+    """Another one than the catalogue's."""
 
     @property
     def adapter(self) -> Adapter:
-        adapter = adapter_for(CATALOG[self.provider].dialect, self.operation)
+        adapter = adapter_for(self.dialect or CATALOG[self.provider].dialect, self.operation)
         assert adapter is not None
         return adapter
 
@@ -118,14 +123,14 @@ def read(decoder: StreamDecoder, pieces: Sequence[bytes]) -> list[Chunk]:
 
 def _cases(pattern: re.Pattern[str]) -> Iterator[Recorded]:
     for path in sorted(GOLDEN.glob("*/*")):
-        provider = path.parent.name
+        provider, dialect = _CHOSEN.get(path.parent.name, (path.parent.name, None))
         match = pattern.fullmatch(path.name)
         if match is None or provider not in CATALOG:
             continue
-        start = f"{provider}/{path.name}"
+        start = f"{path.parent.name}/{path.name}"
         operation = next((o for prefix, o in _OPERATIONS.items() if start.startswith(prefix)), Operation.CHAT)
         status = int(match[1]) if pattern is _ERROR else 200
-        case = Recorded(provider, operation, path.name, path.read_bytes(), status)
+        case = Recorded(provider, operation, path.name, path.read_bytes(), status, dialect=dialect)
         if CATALOG[provider].quirks.exact:
             yield replace(case, exact=True)
             yield replace(case, exact=False)

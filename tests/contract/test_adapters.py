@@ -21,7 +21,13 @@ ERRORS = recorded.errors()
 IN_WORDS = (Operation.CHAT, Operation.COMPLETIONS, Operation.EMBEDDINGS)
 """The other operations are in `test_operations.py`."""
 ADAPTERS = [(d, o) for d in sorted(DIALECTS) for o in IN_WORDS if adapter_for(d, o) is not None]
-PROVIDER_OF = {"openai": "openai", "anthropic": "anthropic", "cohere": "cohere", "echo": "echo"}
+PROVIDER_OF = {
+    "openai": "openai",
+    "anthropic": "anthropic",
+    "cohere": "cohere",
+    "ollama": "ollama",
+    "echo": "echo",
+}
 ALLOWED_REASONS = {None, "stop", "length", "tool_calls", "content_filter", "function_call"}
 WORDS = [
     "id", "object", "model", "created", "choices", "usage", "error", "index", "delta", "message",

@@ -1,0 +1,13 @@
+"""Where Ollama's own API is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from providers.types import Target
+
+
+def at_root(target: Target) -> Target:
+    """Give the target at its server's root: the catalogue's address is that of the OpenAI form, which is below it."""
+    root = target.base_url.removesuffix("/v1")
+    return target if root == target.base_url else replace(target, base_url=root)
