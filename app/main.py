@@ -6,8 +6,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import httpx2
@@ -47,6 +47,8 @@ from app.gateway.hedge import Hedges
 from app.gateway.loads import Loads
 from app.gateway.lobby import Lobby
 from app.gateway.mirror import Copies
+from app.gateway.model_asking import keep_fresh
+from app.gateway.model_lists import ModelLists
 from app.gateway.notices import Notices, Webhook
 from app.gateway.pulse import watch_loop, watch_memory
 from app.gateway.rules import BudgetRules
@@ -66,6 +68,7 @@ from app.telemetry.callers import AgeCollector
 from app.telemetry.clock import Clock
 from app.telemetry.logging import CallLines, configure
 from app.telemetry.metrics import Metrics
+from app.telemetry.model_counts import ModelCounts
 from app.telemetry.output import Output
 from app.telemetry.record import CallRecord
 from app.telemetry.refusals import Refusals
@@ -161,6 +164,8 @@ async def create_app(
         loads.configure(watched(config.models.values()))
         copies = Copies(metrics.count_dropped_copy, log)
         closing.push_async_callback(copies.close)
+        model_lists = ModelLists(log, ModelCounts(metrics.registry), random.random)
+        model_lists.configure(loaded.providers, config.model_lists.refresh, clock.monotonic())
         issuers = await closing.enter_async_context(key_sources(tls.of(Tls()), clock.monotonic, log))
         metrics.registry.register(AgeCollector(issuers.ages))
         budgets, meters = BudgetBook(), MemoryLimits()
@@ -189,6 +194,7 @@ async def create_app(
             loads=loads,
             copies=copies,
             hedges=Hedges(config.hedges, shortcuts.count_hedge),
+            model_lists=model_lists,
             keys=keys,
             key_sources=issuers,
         )
@@ -203,6 +209,7 @@ async def create_app(
             await seeding.seed(budgets, holders, clock.wall(), holders=False)
 
         stored.greeters.append(greet)
+        _run_beside(keep_fresh(model_lists, lambda: _ways(current), clock), "model-lists", closing)
         old = OldRows(database)
         _run_beside(let_go_of_old_rows(old, _days(current), clock.wall, log), "retention", closing)
 
@@ -236,6 +243,7 @@ async def create_app(
                 current=current,
                 breakers=breakers,
                 credentials=credentials,
+                model_lists=model_lists,
                 reloads=reloader,
                 keys=KeyRooms(key_store, stored, clock, log),
                 accounts=AccountRooms(CallStore(database), budgets, keys, AuditStore(database), clock),
@@ -274,6 +282,13 @@ def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
         interrupted=lambda: writer.interrupted,
         store_up=lambda: not writer.store_is_down,
     )
+
+
+@contextmanager
+def _ways(current: Current) -> Iterator[Callable[[str], Upstream]]:
+    """Give the connections of the configuration at work, and keep them open meanwhile."""
+    with current.snapshot as snapshot:
+        yield lambda provider: snapshot.gateway.lines[provider].upstream
 
 
 def _days(current: Current) -> Callable[[], float | None]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from providers.adapter import Adapter
+from providers.listing import Listing
 from providers.types import Operation
 
 
@@ -27,3 +28,5 @@ class Dialect:
     options: Mapping[str, Option] = field(default_factory=dict)
     stream_type: str = "text/event-stream"
     """The media type of its streams."""
+    listing: Listing | None = None
+    """How it lists models; None: it cannot."""

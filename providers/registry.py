@@ -7,13 +7,17 @@ from types import MappingProxyType
 
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
+from providers.anthropic.listing import MODELS as ANTHROPIC_MODELS
 from providers.cohere import chat as cohere_chat
 from providers.cohere import embeddings as cohere_embeddings
 from providers.cohere import rerank as cohere_rerank
+from providers.cohere.listing import MODELS as COHERE_MODELS
 from providers.dialect import Dialect, Option
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
+from providers.ollama.listing import MODELS as OLLAMA_MODELS
 from providers.openai import chat, completions, embeddings
+from providers.openai.listing import MODELS as OPENAI_MODELS
 from providers.types import Operation
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
@@ -22,8 +26,8 @@ _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
-        "openai": Dialect(_OPENAI),
-        "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
+        "openai": Dialect(_OPENAI, listing=OPENAI_MODELS),
+        "anthropic": Dialect({Operation.CHAT: anthropic_chat}, listing=ANTHROPIC_MODELS),
         "cohere": Dialect(
             {
                 Operation.CHAT: cohere_chat,
@@ -31,10 +35,12 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.RERANK: cohere_rerank,
             },
             options={"input_type": Option(cohere_embeddings.DEFAULT_PURPOSE)},
+            listing=COHERE_MODELS,
         ),
         "ollama": Dialect(
             {Operation.CHAT: ollama_chat, Operation.EMBEDDINGS: ollama_embeddings},
             stream_type=ollama_chat.STREAM_TYPE,
+            listing=OLLAMA_MODELS,
         ),
         "echo": Dialect(_OPENAI),
     }

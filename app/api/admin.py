@@ -19,6 +19,7 @@ from app.errors import NotFound
 from app.gateway.breakers import Breakers, Standing
 from app.gateway.credential import CredentialStanding
 from app.gateway.credential_pool import Credentials
+from app.gateway.model_lists import ModelLists
 from app.store.audit import Change
 from app.store.database import StoreUnavailable
 from app.telemetry.clock import Clock
@@ -69,12 +70,26 @@ class CredentialState(BaseModel):
     """Those of which something is known."""
 
 
+class ListState(BaseModel):
+    """How the list of models of a provider stands, which it gives itself."""
+
+    provider: str
+    models: int
+    fetched: float | None
+    """Unix seconds of the last good one; null: there was none."""
+    failure: str | None
+    """The class of what went wrong last; null while it is as it should be."""
+    gone: list[str]
+    """Models that it named once and no longer, the latest last."""
+
+
 class ProviderStates(BaseModel):
     """All breakers there are, providers first, then the models that were asked of them lately; and all credentials."""
 
     object: str = "list"
     data: list[BreakerState]
     credentials: list[CredentialState]
+    lists: list[ListState]
 
 
 class Reloaded(BaseModel):
@@ -120,6 +135,7 @@ class AdminRooms:
     current: Current
     breakers: Breakers
     credentials: Credentials
+    model_lists: ModelLists
     reloads: Reloads
     keys: KeyRooms
     accounts: AccountRooms
@@ -162,6 +178,11 @@ def _add_providers(router: APIRouter, rooms: AdminRooms) -> None:
             credentials=[
                 _credential(each)
                 for each in rooms.credentials.standings(now)
+                if provider in (None, each.provider)
+            ],
+            lists=[
+                ListState(**asdict(each))
+                for each in rooms.model_lists.standings()
                 if provider in (None, each.provider)
             ],
         )

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import typer
+from structlog import get_logger
 
 from app.auth.principal import Principal
 from app.cli.database import database_of, exists
 from app.cli.output import print_json, print_table
+from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.storage import Storage
+from app.config.tls import context
+from app.gateway.catalogue import Card, Catalogue
+from app.gateway.knowledge import Knowledge
+from app.gateway.model_asking import ask
+from app.gateway.model_lists import ModelLists, lists_models
 from app.gateway.router import Router
+from app.gateway.transports import http_transport
+from app.gateway.upstream import Upstream
 from app.store.call_sums import CallFilter
 from app.store.calls import CallStore
 from app.store.comparison import TargetFigures
+from app.usage.price_book import PriceBook
+from app.usage.price_data import PriceData
 from app.usage.report_comparison import comparison_csv, comparison_json, comparison_table
+from providers.listing import Models
 
 _FORMS: Mapping[str, Callable[[Sequence[TargetFigures]], str]] = {
     "table": comparison_table,
@@ -25,13 +38,81 @@ _FORMS: Mapping[str, Callable[[Sequence[TargetFigures]], str]] = {
 }
 
 
-def models(loaded: Loaded, *, as_json: bool) -> None:
-    """List public models, then those that the configuration names of each provider."""
-    listed = Router(loaded.providers, loaded.config.models).names(Principal("everyone"))
+def models(loaded: Loaded, *, as_json: bool, asking: bool) -> None:
+    """List public models, well-known ones, and those of each provider; `asking`: with those that it lists itself."""
+    lists = ModelLists(get_logger(), _NoCounts(), lambda: 0.0)
+    if asking:
+        lists.configure(loaded.providers, 1.0, 0.0)
+        for line in asyncio.run(fill(lists, loaded.providers)):
+            typer.echo(line, err=True)
+    cards = _catalogue(loaded, lists).cards(Principal("everyone", is_master=True))
     if as_json:
-        print_json([{"id": name, "owned_by": owner} for name, owner in listed])
+        print_json([_described(card) for card in cards])
     else:
-        print_table(("model", "owned by"), listed)
+        print_table(
+            ("model", "owned by", "context", "output", "$/M in", "$/M out"), [_row(card) for card in cards]
+        )
+
+
+async def fill(lists: ModelLists, providers: Sequence[ActiveProvider]) -> list[str]:
+    """Ask every provider for its models. Gives a line for each that gave none."""
+    asked = [each for each in providers if lists_models(each)]
+    answers = await asyncio.gather(*map(_models_of, asked), return_exceptions=True)
+    failed = []
+    for provider, answer in zip(asked, answers, strict=True):
+        if isinstance(answer, BaseException):
+            failed.append(f"{provider.name} gave no list of its models ({type(answer).__name__})")
+        else:
+            lists.take(provider.name, answer, 0.0, time.time())
+    return failed
+
+
+async def _models_of(provider: ActiveProvider) -> Models:
+    upstream = Upstream(
+        http_transport(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
+        connect=provider.timeouts.connect,
+    )
+    try:
+        return await ask(provider, next(iter(provider.credentials), None), upstream, time.time())
+    finally:
+        await upstream.close()
+
+
+class _NoCounts:
+    def count_model_change(self, provider: str, change: str, number: int) -> None:
+        pass
+
+    def count_list_refresh(self, provider: str, result: str) -> None:
+        pass
+
+
+def _catalogue(loaded: Loaded, lists: ModelLists) -> Catalogue:
+    config, data = loaded.config, PriceData()
+    router = Router(loaded.providers, config.models, listed=lists.of)
+    book = PriceBook({name: each.stated_prices for name, each in config.providers.items()}, data)
+    return Catalogue(router, Knowledge(config.stated_facts, lists, data.window), book, time.time)
+
+
+def _described(card: Card) -> dict[str, object]:
+    facts, prices = card.facts, card.prices
+    known = {
+        "context_window": facts.context_window,
+        "max_output": facts.max_output,
+        "inputs": facts.inputs and sorted(facts.inputs),
+        "outputs": facts.outputs and sorted(facts.outputs),
+        "capabilities": facts.capabilities and sorted(facts.capabilities),
+        "prices": prices and dict(prices),
+        "targets": list(card.targets) or None,
+        "listed": card.listed,
+    }
+    shown = {name: value for name, value in known.items() if value is not None}
+    return {"id": card.id, "owned_by": card.owner, **shown}
+
+
+def _row(card: Card) -> tuple[str, ...]:
+    facts, prices = card.facts, card.prices or {}
+    counts = (f"{count:,}" if count else "-" for count in (facts.context_window, facts.max_output))
+    return (card.id, card.owner, *counts, prices.get("input_mtok", "-"), prices.get("output_mtok", "-"))
 
 
 def comparison(storage: Storage, model: str, since: float | None, form: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import structlog
+from prometheus_client import CollectorRegistry
 
 from app.api.admin import AdminRooms
 from app.api.admin_accounts import AccountRooms
@@ -29,12 +30,14 @@ from app.auth.tokens import Tokens
 from app.config.models import Config
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
+from app.gateway.model_lists import ModelLists
 from app.store.audit import AuditStore
 from app.store.calls import CallStore
 from app.store.database import Database
 from app.store.keys import KeyStore
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
+from app.telemetry.model_counts import ModelCounts
 from app.usage.budget_book import BudgetBook
 
 ROLES: dict[str, dict[str, Any]] = {
@@ -115,6 +118,7 @@ class Office:
             current=self.current,
             breakers=Breakers({}, lambda: 0.5),
             credentials=Credentials((), lambda: 0.5),
+            model_lists=ModelLists(self.log, ModelCounts(CollectorRegistry()), lambda: 0.5),
             reloads=reloads,
             keys=KeyRooms(self.store, self.stored, self.clock, self.log),
             accounts=AccountRooms(CallStore(database), self.book, self.ring, self.audit, self.clock),
