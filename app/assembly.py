@@ -5,6 +5,7 @@ What must survive that is in `Lasting`: connections, counters, breakers, what wa
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,7 @@ from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway
 from app.gateway.hedge import Hedges
 from app.gateway.inflight import InFlight
+from app.gateway.jobs import Jobs
 from app.gateway.knowledge import Knowledge
 from app.gateway.loads import LoadGate, Loads
 from app.gateway.mirror import Copies, Mirroring, way_of_copies
@@ -93,6 +95,8 @@ class Lasting:
     key_sources: KeySources
     failures: Failures = field(default_factory=Failures)
     """Of presenting keys and tokens, whatever their bound is now."""
+    job_secret: bytes = field(default_factory=lambda: os.urandom(32))
+    """Signs the names of jobs where there is neither a credential nor a master key."""
     retry_budgets: dict[str, RetryBudget] = field(default_factory=dict)
     """By provider."""
 
@@ -128,6 +132,7 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
         ledger=lasting.ledger,
         hedges=lasting.hedges,
         flights=Flights(config.single_flight),
+        jobs=Jobs(lasting.credentials, _spare_secret(config, lasting)),
         max_attempts=lambda model, targets: attempts_of(_max_attempts(config, model), targets),
         random=random.random,
         trails=LoggedTrails(lasting.log) if config.logging.level == "debug" else NO_TRAIL,
@@ -151,6 +156,11 @@ def _price_book(config: Config, lasting: Lasting) -> PriceBook:
 
 def _knowledge(config: Config, lasting: Lasting) -> Knowledge:
     return Knowledge(config.stated_facts, lasting.model_lists, lasting.price_data.window)
+
+
+def _spare_secret(config: Config, lasting: Lasting) -> bytes:
+    master = config.auth.master_key
+    return master.reveal().encode() if master else lasting.job_secret
 
 
 def configured_keys(config: Config) -> list[tuple[Secret, Principal]]:

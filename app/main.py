@@ -17,7 +17,8 @@ from app.api.admin import AdminRooms
 from app.api.admin_accounts import AccountRooms
 from app.api.admin_keys import KeyRooms
 from app.api.asgi import App, FrontHall
-from app.api.calls import CallRooms, call_endpoints
+from app.api.calls import CallRooms
+from app.api.endpoints import CallEndpoints
 from app.api.pages import PageRooms, build_pages
 from app.api.porter import Porter
 from app.api.readiness import Readiness
@@ -258,7 +259,7 @@ async def create_app(
             metrics.count_refusal(error.code)
             log.warning("refused", request_id=request_id, status=error.http_status, code=error.code)
 
-        endpoints = call_endpoints(rooms)
+        endpoints = CallEndpoints(rooms)
         entrance, refusals = Entrance(capacity_of(config)), Refusals(log, metrics)
         closing.callback(watch_loop(entrance, metrics, clock.monotonic).stop)
         memory = watch_memory(entrance, config.server.overload.max_memory, refusals)

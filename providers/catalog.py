@@ -11,7 +11,14 @@ from providers.types import Operation, Quirks
 
 _CHAT = frozenset({Operation.CHAT})
 _CHAT_EMBEDDINGS = frozenset({Operation.CHAT, Operation.EMBEDDINGS})
+_WORDS = _CHAT_EMBEDDINGS | {Operation.COMPLETIONS}
 _ALL = frozenset(Operation)
+_HEARING = frozenset({Operation.TRANSCRIPTION, Operation.TRANSLATION})
+_VIDEOS = frozenset(
+    {Operation.VIDEO, Operation.VIDEO_STATUS, Operation.VIDEO_CONTENT, Operation.VIDEO_DELETE}
+)
+_JOBS = frozenset({Operation.VIDEO, Operation.VIDEO_STATUS})
+"""Videos whose files are fetched from the URL that their status tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +51,8 @@ class Provider:
     """What to ask for where the dialect needs a number and the client gave none."""
     transport: Literal["http", "embedded"] = "http"
     operations: frozenset[Operation] = _ALL
+    paths: Mapping[Operation, str] = field(default_factory=dict)
+    """Operations that it has elsewhere than its dialect says."""
 
 
 _OLD_TOKEN_CAP = MappingProxyType({"max_completion_tokens": "max_tokens"})
@@ -64,8 +73,13 @@ _ROWS = (
             "davinci-*",
             "babbage-*",
             "ft:*",
+            "dall-e-*",
+            "tts-*",
+            "whisper-*",
+            "omni-moderation-*",
         ),
         quirks=Quirks(exact=True),  # the reference
+        operations=_ALL - _VIDEOS - {Operation.RERANK},  # its videos ended in September 2026
     ),
     Provider(
         name="anthropic",
@@ -84,16 +98,23 @@ _ROWS = (
         example="grok-4",
         env=("XAI_API_KEY",),
         patterns=("grok-*",),
-        quirks=Quirks(reasoning_apart=True),  # completion_tokens are the visible ones
+        quirks=Quirks(
+            reasoning_apart=True,  # completion_tokens are the visible ones
+            image_ratio=True,  # `size` is a 400
+            files_in_json=True,  # takes no forms
+        ),
+        operations=_WORDS | _JOBS | {Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT},
+        paths=MappingProxyType({Operation.VIDEO: "/videos/generations"}),
     ),
     Provider(
         name="blackbox",
         base_url="https://api.blackbox.ai",
+        dialect="blackbox",
         env=("BLACKBOX_API_KEY",),
         patterns=("blackboxai/*",),
         quirks=Quirks(developer_role=False),  # documents `system` only
         rename=_OLD_TOKEN_CAP,
-        operations=_CHAT,
+        operations=_CHAT | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="openrouter",
@@ -101,6 +122,10 @@ _ROWS = (
         example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
+        operations=_WORDS
+        | _JOBS
+        | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH, Operation.TRANSCRIPTION},
+        paths=MappingProxyType({Operation.IMAGE_GENERATION: "/images"}),
     ),
     Provider(
         name="mistral",
@@ -131,7 +156,7 @@ _ROWS = (
                 "dimensions": "output_dimension",
             }  # its schema is closed
         ),
-        operations=_CHAT_EMBEDDINGS,
+        operations=_CHAT_EMBEDDINGS | {Operation.TRANSCRIPTION, Operation.MODERATION},
     ),
     Provider(
         name="groq",
@@ -142,7 +167,8 @@ _ROWS = (
             developer_role=False,  # some of its models reject it
             message_names=False,  # 400 "property 'name' is unsupported"
         ),
-        operations=_CHAT_EMBEDDINGS,
+        operations=_CHAT_EMBEDDINGS | _HEARING | {Operation.RERANK, Operation.SPEECH},
+        paths=MappingProxyType({Operation.RERANK: "/reranking"}),
     ),
     Provider(
         name="deepseek",
@@ -166,11 +192,14 @@ _ROWS = (
             developer_role=False,  # not among its roles
             stop_list=True,  # its `stop` is an array
             logprobs_count=True,  # its `logprobs` is a number
+            image_sides=True,  # takes `width` and `height`
         ),
         rename=_OLD_TOKEN_CAP,
-        drop=frozenset(
-            {"encoding_format"}
-        ),  # gives numbers only, which SDKs take where they asked for base64
+        operations=_WORDS
+        | _HEARING
+        | _JOBS
+        | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH},
+        drop=frozenset({"encoding_format"}),  # gives numbers only; the adapter makes base64 of them
     ),
     Provider(
         name="fireworks",
@@ -178,9 +207,8 @@ _ROWS = (
         env=("FIREWORKS_API_KEY",),
         patterns=("accounts/fireworks/*",),
         quirks=Quirks(developer_role=False),  # not among its roles
-        drop=frozenset(
-            {"encoding_format"}
-        ),  # gives numbers only, which SDKs take where they asked for base64
+        operations=_WORDS | {Operation.RERANK},
+        drop=frozenset({"encoding_format"}),  # gives numbers only; the adapter makes base64 of them
     ),
     Provider(
         name="cohere",
@@ -203,6 +231,7 @@ _ROWS = (
         allow_private=True,
         quirks=Quirks(developer_role=False),  # the role reaches the model's template, which knows `system`
         rename=_OLD_TOKEN_CAP,  # ignores the newer name
+        operations=_WORDS | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="vllm",
@@ -212,6 +241,7 @@ _ROWS = (
         key_required=False,
         allow_private=True,
         quirks=Quirks(developer_role=False),  # the role reaches the model's template, which may not know it
+        operations=_WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
     Provider(
         name="llamacpp",
@@ -221,6 +251,7 @@ _ROWS = (
         key_required=False,
         allow_private=True,
         quirks=Quirks(developer_role=False),  # the role reaches the model's template, which may not know it
+        operations=_WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
     Provider(
         name="echo",

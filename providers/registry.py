@@ -8,6 +8,7 @@ from types import MappingProxyType
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
 from providers.anthropic.listing import MODELS as ANTHROPIC_MODELS
+from providers.blackbox import image_generation as blackbox_images
 from providers.cohere import chat as cohere_chat
 from providers.cohere import embeddings as cohere_embeddings
 from providers.cohere import rerank as cohere_rerank
@@ -16,18 +17,48 @@ from providers.dialect import Dialect, Option
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
 from providers.ollama.listing import MODELS as OLLAMA_MODELS
-from providers.openai import chat, completions, embeddings
+from providers.openai import (
+    chat,
+    completions,
+    embeddings,
+    hearing,
+    image_edit,
+    image_generation,
+    moderation,
+    rerank,
+    speech,
+    videos,
+)
 from providers.openai.listing import MODELS as OPENAI_MODELS
 from providers.types import Operation
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
-    {Operation.CHAT: chat, Operation.COMPLETIONS: completions, Operation.EMBEDDINGS: embeddings}
+    {
+        Operation.CHAT: chat,
+        Operation.COMPLETIONS: completions,
+        Operation.EMBEDDINGS: embeddings,
+        Operation.RERANK: rerank.ADAPTER,
+        Operation.IMAGE_GENERATION: image_generation.ADAPTER,
+        Operation.IMAGE_EDIT: image_edit.ADAPTER,
+        Operation.VIDEO: videos.SUBMIT,
+        Operation.VIDEO_STATUS: videos.STATUS,
+        Operation.VIDEO_CONTENT: videos.CONTENT,
+        Operation.VIDEO_DELETE: videos.DELETE,
+        Operation.SPEECH: speech.ADAPTER,
+        Operation.TRANSCRIPTION: hearing.TRANSCRIPTION,
+        Operation.TRANSLATION: hearing.TRANSLATION,
+        Operation.MODERATION: moderation.ADAPTER,
+    }
 )
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": Dialect(_OPENAI, listing=OPENAI_MODELS),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}, listing=ANTHROPIC_MODELS),
+        "blackbox": Dialect(
+            {Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER},
+            listing=OPENAI_MODELS,
+        ),
         "cohere": Dialect(
             {
                 Operation.CHAT: cohere_chat,

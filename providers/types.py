@@ -128,7 +128,9 @@ class Call:
     @property
     def stream(self) -> bool:
         """Whether the client wants server-sent events."""
-        return self.body.get("stream") is True or self.body.get("stream_format") == "sse"
+        if self.operation is Operation.SPEECH:
+            return self.body.get("stream_format") == "sse"
+        return self.body.get("stream") is True
 
     @property
     def delivery(self) -> Delivery:
@@ -170,6 +172,12 @@ class Quirks:
     """Takes tool call ids of nine letters or digits only (Mistral). On: others are re-made."""
     cache_hit_tokens: bool = False
     """Reports cached tokens as `prompt_cache_hit_tokens` (DeepSeek)."""
+    image_sides: bool = False
+    """Takes `width` and `height` for an image's `size`, and `base64` for `b64_json` (Together)."""
+    image_ratio: bool = False
+    """Takes `aspect_ratio` for the `size` of images and videos (xAI)."""
+    files_in_json: bool = False
+    """Takes images to edit as data URLs in JSON, not as a form (xAI)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +204,8 @@ class Target:
     """What to ask for where the dialect needs a number and the client gave none."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own, by name; each that it knows has a value."""
+    paths: Mapping[Operation, str] = field(default_factory=dict)
+    """Operations that this provider has elsewhere than its dialect says."""
 
     def using(self, credential: Secret, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""
@@ -212,6 +222,7 @@ class Target:
             self.headers,
             self.max_tokens,
             self.options,
+            self.paths,
         )
 
     @property
@@ -255,6 +266,8 @@ class Usage:
     """Part of the output."""
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
     images: int = 0
     """Pictures that were made. This and what follows is billed by some beside tokens, or instead."""
     audio_seconds: float = 0.0

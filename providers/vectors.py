@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import struct
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from providers.errors import RequestRejected, UnsupportedParameter
+from providers.openai.vectors import as_base64
 from providers.types import Call, Json, JsonObject, Reply, Target, Usage
 
 Vector = Sequence[float] | str
@@ -49,12 +48,7 @@ def texts(value: Json, vendor: str) -> list[str]:
     return items
 
 
-def _as_base64(vector: Sequence[float]) -> str:
-    """Give the numbers as 32-bit floats, the lowest byte first."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-
-
 _ENCODINGS: Mapping[str, Callable[[Sequence[float]], Sequence[float] | str]] = {
     "float": lambda vector: vector,
-    "base64": _as_base64,
+    "base64": as_base64,
 }

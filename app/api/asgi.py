@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
@@ -24,6 +24,9 @@ RawHeaders = list[tuple[bytes, bytes]]
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 REQUEST_ID = "switchgear.request_id"
 """The key under which the scope carries the request id."""
+
+BREAK_OFF = "switchgear.break_off"
+"""The key under which it carries what closes the connection without the end of the response."""
 
 
 def header(headers: RawHeaders, name: bytes) -> bytes | None:
@@ -54,12 +57,20 @@ def error_messages(error: GatewayError, request_id: str, *, close: bool = False)
     )
 
 
+class Endpoints(Protocol):
+    """Where the token endpoints are."""
+
+    def at(self, path: str) -> Mapping[str, App] | None:
+        """Give those of a path by method; None where there is none."""
+        ...
+
+
 class FrontHall:
     """Sends each request to its room."""
 
     def __init__(
         self,
-        calls: Mapping[str, App],
+        calls: Endpoints,
         pages: App,
         new_id: Callable[[], str],
         log: FilteringBoundLogger,
@@ -95,12 +106,14 @@ class FrontHall:
                 await self._refuse(Internal(), request_id, tagged)
 
     def _room(self, scope: Scope) -> App:
-        room = self._calls.get(scope["path"])
-        if room is None:
+        rooms = self._calls.at(scope["path"])
+        if rooms is None:
             return self._pages
-        if scope["method"] != "POST":
+        room = rooms.get(scope["method"])
+        if room is None:
             raise MethodNotAllowed(
-                f"{scope['path']} takes POST, not {scope['method']}.", headers=(("allow", "POST"),)
+                f"{scope['path']} takes {' or '.join(rooms)}, not {scope['method']}.",
+                headers=(("allow", ", ".join(rooms)),),
             )
         return room
 

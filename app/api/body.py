@@ -12,18 +12,23 @@ class ClientGone(Exception):
 
 def check_media(headers: RawHeaders, limit: int) -> None:
     """Refuse what the headers already show to be wrong. Raises `UnsupportedMedia` or `BodyTooLarge`."""
-    encoding = (header(headers, b"content-encoding") or b"identity").strip().lower()
-    if encoding != b"identity":
-        raise UnsupportedMedia(
-            "Send the body without a Content-Encoding; this gateway reads it as it is.",
-            code="unsupported_encoding",
-        )
+    refuse_encoded(headers)
     kind = (header(headers, b"content-type") or b"application/json").partition(b";")[0].strip().lower()
     if kind != b"application/json":
         raise UnsupportedMedia("Send the body as JSON, with `Content-Type: application/json`.")
     declared = header(headers, b"content-length")
     if declared is not None and int(declared) > limit:
         raise _too_large(limit)
+
+
+def refuse_encoded(headers: RawHeaders) -> None:
+    """Refuse a body that is compressed. Raises `UnsupportedMedia`."""
+    encoding = (header(headers, b"content-encoding") or b"identity").strip().lower()
+    if encoding != b"identity":
+        raise UnsupportedMedia(
+            "Send the body without a Content-Encoding; this gateway reads it as it is.",
+            code="unsupported_encoding",
+        )
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from app.api.asgi import REQUEST_ID, Receive, Scope, Send
-from app.api.body import ClientGone, check_media, read_body
+from app.api.asgi import BREAK_OFF, REQUEST_ID, Receive, Scope, Send
+from app.api.asked import Asked, Reader
+from app.api.body import ClientGone
 from app.api.client import ClientConnection
 from app.api.deadline import read_timeout
 from app.api.departure import Departure
-from app.api.json_body import parse_object
+from app.api.file_checks import check_files
 from app.api.keepalive import KeepAlive
 from app.api.request_checks import check_request
 from app.api.session import read_session
@@ -23,14 +24,6 @@ from app.gateway.record import CallLog
 from app.telemetry.clock import Clock
 from app.telemetry.record import CallRecord
 from providers.types import Call, Operation
-
-LARGE = 1 << 20
-"""Bytes from which a body is parsed beside the loop: 1 MiB takes some milliseconds."""
-PATHS = {
-    Operation.CHAT: "/chat/completions",
-    Operation.COMPLETIONS: "/completions",
-    Operation.EMBEDDINGS: "/embeddings",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +42,12 @@ class CallEndpoint:
 
     operation: Operation
     rooms: CallRooms
+    read: Reader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call: authenticate, read, answer, and be sure that it is told of."""
         log = self._open_log(scope)
-        client = ClientConnection(send, log.request_id)
+        client = ClientConnection(send, log.request_id, scope.get(BREAK_OFF))
         try:
             with self.rooms.current.snapshot as snapshot:
                 await self._serve(snapshot, scope, receive, client, log)
@@ -84,15 +78,21 @@ class CallEndpoint:
         log.identify(principal)
         log.tags = read_tags(headers)
         session = read_session(headers)
-        check_media(headers, server.max_body)
-        body = await read_body(receive, server.max_body)
-        log.received = self.rooms.clock.monotonic()
-        call = await self._parse(body, log.id, session)
-        deadline = asyncio.get_running_loop().time() + read_timeout(headers)
-        kept_alive = KeepAlive(client, server.stream_commit) if call.stream else nullcontext()
-        async with Departure(receive, client, snapshot.on_departure, lambda: log.attempts > 0):
-            with kept_alive:
-                await snapshot.gateway.serve(call, principal, client, log, deadline)
+
+        def received() -> None:
+            log.received = self.rooms.clock.monotonic()
+
+        asked = await self.read(scope, receive, server, received)
+        try:
+            call = self._call(asked, log.id, session)
+            client.delivery = call.delivery
+            deadline = asyncio.get_running_loop().time() + read_timeout(headers)
+            kept_alive = KeepAlive(client, server.stream_commit) if call.stream else nullcontext()
+            async with Departure(receive, client, snapshot.on_departure, lambda: log.attempts > 0):
+                with kept_alive:
+                    await snapshot.gateway.serve(call, principal, client, log, deadline)
+        finally:
+            asked.close()
 
     def _open_log(self, scope: Scope) -> CallLog:
         return CallLog(
@@ -106,17 +106,11 @@ class CallEndpoint:
             started=self.rooms.clock.monotonic(),
         )
 
-    async def _parse(self, body: bytes, id: str, session: str) -> Call:
-        # A large body takes long enough to parse to hold up every other call.
-        parsed = parse_object(body) if len(body) <= LARGE else await asyncio.to_thread(parse_object, body)
-        check_request(self.operation, parsed)
-        return Call(self.operation, parsed["model"], parsed, id, int(self.rooms.clock.wall()), session)
-
-
-def call_endpoints(rooms: CallRooms) -> dict[str, CallEndpoint]:
-    """Give the token endpoints by path, each with and without `/v1`."""
-    return {
-        prefix + path: CallEndpoint(operation, rooms)
-        for operation, path in PATHS.items()
-        for prefix in ("/v1", "")
-    }
+    def _call(self, asked: Asked, id: str, session: str) -> Call:
+        """Give the call. Raises `BadRequest` for one that no provider should be asked."""
+        if not asked.job:
+            check_request(self.operation, asked.body)
+            check_files(self.operation, asked.body, asked.files)
+        created = int(self.rooms.clock.wall())
+        model = asked.body.get("model", "")
+        return Call(self.operation, model, asked.body, id, created, session, asked.files, asked.job)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.api.asgi import BREAK_OFF
 from app.api.farewell import Farewell
 from app.api.front_door_head import HostRule, render
 from app.api.front_door_limits import NEVER, BodyPace, FrontDoorLimits, WriteStall
@@ -122,8 +123,13 @@ class BoundedProtocol(HttpToolsProtocol):
     ) -> Awaitable[None]:
         if cycle.disconnected:
             return _nothing()  # refused or gone before it could start: it shall cost nothing
+        scope[BREAK_OFF] = partial(self._break_off, cycle)
         # Most bodies are here before the application is: those need no clock.
         return app(scope, partial(self._receive, cycle) if cycle.more_body else receive, send)
+
+    def _break_off(self, cycle: RequestResponseCycle) -> None:
+        cycle.disconnected = True
+        self._hang_up(linger=False)
 
     async def _receive(self, cycle: RequestResponseCycle) -> ASGIReceiveEvent:
         if cycle.body or not cycle.more_body or self._closed:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from app.api.addresses import is_loopback
 from app.api.admin import AdminRooms, Reloads, add_admin
-from app.api.calls import PATHS
+from app.api.descriptions import describe_calls
 from app.api.page_errors import add_errors
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
@@ -24,7 +24,7 @@ from app.errors import (
 from app.gateway.catalogue import Card
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
-from providers.types import Json, Operation, Secret
+from providers.types import Json, Secret
 
 
 class ModelCard(BaseModel):
@@ -93,8 +93,8 @@ def build_pages(rooms: PageRooms) -> FastAPI:
 
     def openapi() -> dict[str, Json]:
         schema = describe()
-        for operation, path in PATHS.items():
-            schema["paths"].setdefault(f"/v1{path}", {"post": _call_description(operation)})
+        for path, methods in describe_calls().items():
+            schema["paths"].setdefault(path, methods)
         return schema
 
     pages.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
@@ -174,14 +174,3 @@ def _check_token(request: Request, token: Secret | None) -> None:
     given = request.headers.get("authorization", "").encode()
     if not hmac.compare_digest(given, b"Bearer " + token.reveal().encode()):
         raise Unauthorized("Send the token that `metrics.token` sets, as `Authorization: Bearer <token>`.")
-
-
-def _call_description(operation: Operation) -> dict[str, Json]:
-    return {
-        "tags": ["calls"],
-        "summary": f"OpenAI's {operation} endpoint; fields travel to the provider as they are.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
-        "responses": {
-            "200": {"description": "OpenAI's response, or its server-sent events when `stream` is true."}
-        },
-    }

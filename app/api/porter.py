@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from app.api.asgi import RawHeaders, Scope, request_id_of
+from app.api.asgi import Endpoints, RawHeaders, Scope, request_id_of
 from app.api.snapshot import Current
 from app.errors import Unavailable
 from app.gateway.entrance import Place
@@ -98,15 +98,15 @@ class Porter:
 
     def __init__(
         self,
-        paths: Collection[str],
+        endpoints: Endpoints,
         current: Current,
         lobby: Lobby,
         random: Callable[[], float],
         new_id: Callable[[], str],
         refusals: Refusals,
     ) -> None:
-        """`paths` are those of calls: everything else comes in always."""
-        self._paths = paths
+        """Take for calls what comes to `endpoints`: everything else comes in always."""
+        self._endpoints = endpoints
         self._current = current
         self._lobby = lobby
         self._random = random
@@ -120,7 +120,7 @@ class Porter:
 
     def ask(self, scope: Scope, begin: Begin, keep_out: KeepOut) -> None:
         """Judge by path, key and what is under way."""
-        if scope["path"] not in self._paths or scope["method"] != "POST":
+        if scope["method"] not in (self._endpoints.at(scope["path"]) or ()):
             begin(None)
             return
         caller = self._current.snapshot.callers.glimpse(scope["headers"])

@@ -11,6 +11,7 @@ from providers.types import Json, JsonObject, Operation
 LONGEST_MODEL = 256
 MOST_MESSAGES = 10_000
 MOST_TOOLS = 1_000
+MOST_DOCUMENTS = 10_000
 MOST_CHOICES = 128
 LARGEST_COUNT = 2**31
 
@@ -111,7 +112,7 @@ def _flag(name: str, value: Json) -> None:
 
 def _not_streamed(name: str, value: Json) -> None:
     if value is not False:
-        raise _wrong(name, "false or left out: embeddings do not come as a stream")
+        raise _wrong(name, "false or left out: this does not come as a stream")
 
 
 def _count_up_to(most: int) -> Check:
@@ -143,10 +144,36 @@ def _stream_options(name: str, value: Json) -> None:
         _flag(f"{name}.include_usage", value["include_usage"])
 
 
+def _text(name: str, value: Json) -> None:
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, "a text")
+
+
+def _documents(name: str, value: Json) -> None:
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_DOCUMENTS:
+        raise _wrong(name, f"a list of 1 to {MOST_DOCUMENTS:,} documents")
+    for index, document in enumerate(value):
+        if not isinstance(document, str | dict):
+            raise _wrong(f"{name}[{index}]", "a text or an object")
+
+
+def _sound_or_events(name: str, value: Json) -> None:
+    if value not in ("audio", "sse"):
+        raise _wrong(name, "`audio` or `sse`")
+
+
 _REQUIRED: Mapping[Operation, Mapping[str, Check]] = {
     Operation.CHAT: {"model": _model, "messages": _messages},
     Operation.COMPLETIONS: {"model": _model, "prompt": _text_or_list},
     Operation.EMBEDDINGS: {"model": _model, "input": _text_or_list},
+    Operation.RERANK: {"model": _model, "query": _text, "documents": _documents},
+    Operation.IMAGE_GENERATION: {"model": _model, "prompt": _text},
+    Operation.IMAGE_EDIT: {"model": _model, "prompt": _text},
+    Operation.VIDEO: {"model": _model, "prompt": _text},
+    Operation.SPEECH: {"model": _model, "input": _text},
+    Operation.TRANSCRIPTION: {"model": _model},
+    Operation.TRANSLATION: {"model": _model},
+    Operation.MODERATION: {"model": _model, "input": _text_or_list},
 }
 
 _ANY_OPERATION: Mapping[str, Check] = {
@@ -164,8 +191,18 @@ _ANY_OPERATION: Mapping[str, Check] = {
     "functions": _tools,
 }
 
+_IMAGES: Mapping[str, Check] = {"stream": _flag, "n": _count_up_to(MOST_CHOICES)}
+
 _OPTIONAL: Mapping[Operation, Mapping[str, Check]] = {
     Operation.CHAT: _ANY_OPERATION,
     Operation.COMPLETIONS: _ANY_OPERATION,
     Operation.EMBEDDINGS: {**_ANY_OPERATION, "stream": _not_streamed},
+    Operation.RERANK: {"stream": _not_streamed, "top_n": _count_up_to(LARGEST_COUNT)},
+    Operation.IMAGE_GENERATION: _IMAGES,
+    Operation.IMAGE_EDIT: _IMAGES,
+    Operation.VIDEO: {"stream": _not_streamed},
+    Operation.SPEECH: {"stream_format": _sound_or_events, "speed": _number},
+    Operation.TRANSCRIPTION: {"stream": _flag, "temperature": _number},
+    Operation.TRANSLATION: {"stream": _not_streamed, "temperature": _number},
+    Operation.MODERATION: {"stream": _not_streamed},
 }

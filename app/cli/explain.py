@@ -34,8 +34,11 @@ from providers.types import Call, Operation
 ANYONE = Principal("a key without limits")
 
 
-def explain(loaded: Loaded, model: str, operation: Operation, key: str | None) -> None:
+def explain(loaded: Loaded, model: str, asked: str, key: str | None) -> None:
     """Print the plan of a call; a call that would be refused ends with 1 and the refusal."""
+    if asked not in set(Operation):
+        fail(f"there is no operation `{asked}`; there are {', '.join(Operation)}")
+    operation = Operation(asked)
     principal = ANYONE if key is None else principal_named(loaded, key)
     ask = Ask(Call(operation, model, {}), principal.name, reasons={})
     try:

@@ -97,7 +97,8 @@ def explain(
     model: Annotated[str, typer.Option(help="Model as a client would name it.")],
     key: Annotated[str | None, typer.Option(help="Name of the key that would ask.")] = None,
     operation: Annotated[
-        Literal["chat", "completions", "embeddings"], typer.Option(help="What would be asked for.")
+        str,
+        typer.Option(help="What would be asked for: chat, embeddings, rerank, image_generation, speech, …"),
     ] = "chat",
     config: ConfigFiles = None,
 ) -> None:
@@ -105,10 +106,9 @@ def explain(
     loaded = load_or_fail(config)
     from app.cli.explain import explain as explain_call
     from app.store.database import StoreUnavailable
-    from providers.types import Operation
 
     with failing_on(StoreUnavailable):
-        explain_call(loaded, model, Operation(operation), key)
+        explain_call(loaded, model, operation, key)
 
 
 @program.command()

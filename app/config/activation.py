@@ -68,6 +68,8 @@ class ActiveProvider:
     options: Mapping[str, str] = field(default_factory=dict)
     """Settings of the dialect's own; each that it knows has a value."""
     pool: Pool = field(default_factory=Pool)
+    paths: Mapping[Operation, str] = field(default_factory=dict)
+    """Operations that it has elsewhere than its dialect says."""
 
     def has_credential_for(self, model: str) -> bool:
         """Whether one of its credentials may be used for a model, or it has none."""
@@ -223,6 +225,7 @@ def _merged(candidate: _Candidate) -> ActiveProvider:
         region=settings.region,
         options=candidate.options,
         pool=settings.pool,
+        paths=row.paths if candidate.dialect == row.dialect else {},
     )
 
 

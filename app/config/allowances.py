@@ -132,8 +132,22 @@ class Price(Section):
     """Of audio in prompts. Default: as input."""
     audio_output_mtok: PriceText = None
     """Of audio in answers. Default: as output."""
+    image_input_mtok: PriceText = None
+    """Of images in prompts. Default: as input."""
+    image_output_mtok: PriceText = None
+    """Of images in answers. Default: as output."""
     request: PriceText = None
     """Of each request, in dollars, besides its tokens."""
+    image: PriceText = None
+    """Of each image that is made, in dollars, besides tokens."""
+    audio_minute: PriceText = None
+    """Of each minute of sound that is transcribed or translated, in dollars."""
+    video_second: PriceText = None
+    """Of each second of video that is ordered, in dollars."""
+    mchars: PriceText = None
+    """Of a million characters that are spoken, in dollars."""
+    search: PriceText = None
+    """Of each unit of reranking or searching that the provider reports, in dollars."""
 
     @property
     def stated(self) -> Mapping[str, str]:
@@ -148,7 +162,7 @@ class Price(Section):
             refuse("has no prices", 'give input_mtok: "1.00" and output_mtok: "2.00"')
         for name in ("input_mtok", "output_mtok"):
             # Without it, such tokens would be free by an oversight.
-            if name not in stated and stated.keys() != {"request"}:
+            if name not in stated and any(given.endswith("_mtok") for given in stated):
                 refuse(f"{name} is missing", f'write {name}: "0" if those tokens are free')
         return self
 

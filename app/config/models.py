@@ -54,6 +54,8 @@ class Server(Section):
     """Port to listen on; 0 takes any free one."""
     max_body: Size = 32 << 20
     """Largest request body that is accepted, in bytes or as `32MiB`."""
+    max_upload: Size = 256 << 20
+    """Largest form with files that is accepted. What is not small waits in a temporary file, not in memory."""
     max_inflight: Count = 10_000
     """Calls that may be under way at once; more are refused at once with 503 and `Retry-After`."""
     overload: Overload = Overload()

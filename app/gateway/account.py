@@ -53,17 +53,20 @@ class _Choice(msgspec.Struct):
 
 class _Body(msgspec.Struct):
     choices: list[_Choice] = []
+    text: str = ""
 
 
 def said_bytes(reply: Reply) -> int:
     """Give about how many bytes a whole answer has said. Only asked where its provider gave no count."""
     if reply.usage is not None:
         return 0
+    if reply.media != "application/json":
+        return len(reply.body)
     try:
         body = msgspec.json.decode(reply.body, type=_Body)
     except msgspec.MsgspecError:
         return 0
-    return sum(_said(choice) for choice in body.choices)
+    return len(body.text.encode()) + sum(_said(choice) for choice in body.choices)
 
 
 def _said(choice: _Choice) -> int:

@@ -13,6 +13,7 @@ from app.gateway.attempt import Attempt
 from app.gateway.client import Client, Headers
 from app.gateway.flight import Seat
 from app.gateway.guard import Ticket
+from app.gateway.jobs import Jobs, renamed
 from app.gateway.pursuit import Beside, Patience
 from app.gateway.record import CallLog
 from app.gateway.settlement import Settlement
@@ -22,7 +23,7 @@ from app.gateway.verdicts import verdict_of
 from app.store.money import dollars
 from providers.errors import ResponseTooLarge, StreamTruncated, UpstreamError, UpstreamTimeout
 from providers.registry import adapter_for
-from providers.types import Chunk, Target
+from providers.types import Chunk, Delivery, Reply, Target
 
 _MAY_BE_BILLED = (UpstreamTimeout, StreamTruncated, ResponseTooLarge)
 """After these the provider had begun to work, whatever came of it."""
@@ -45,6 +46,7 @@ class Answering:
     ticket: Ticket
     client: Client
     settlement: Settlement
+    jobs: Jobs
 
     @property
     def _log(self) -> CallLog:
@@ -54,7 +56,7 @@ class Answering:
         """Try a target, to the end of its answer. Gives the same trial. Raises `UpstreamError`."""
         log = self.settlement.log
         try:
-            if self.ticket.call.stream:
+            if self.ticket.call.delivery is not Delivery.WHOLE:
                 await self._stream(trial)
             else:
                 await self._reply(trial)
@@ -103,22 +105,35 @@ class Answering:
         self._log.answer_ready()
         headers = self._headers(trial.target)
         self._succeed(trial)
-        await self.client.reply(reply.body, (*headers, *self._cost()))
+        await self.client.reply(self._named(reply, trial.target), (*headers, *self._cost()), reply.media)
+
+    def _named(self, reply: Reply, target: Target) -> bytes:
+        """Give the body; what was submitted is called in it by our name."""
+        call = self.ticket.call
+        if not (job := reply.job or call.job):
+            return reply.body
+        return renamed(reply.body, self.jobs.name(call.model, target, job, self.ticket.principal.name))
 
     async def _stream(self, trial: Trial) -> None:
         log, client, tally = self._log, self.client, trial.tally
+        events = self.ticket.call.delivery is Delivery.EVENTS
         async with self._attempt(trial).stream() as batches:
-            held = _frames(await trial.contest.begin(trial, batches))
-            if held:
+            held = await trial.contest.begin(trial, batches)
+            if frames := _frames(held, events=events):
                 log.answer_ready()
-                await client.write(held, self._headers(trial.target))
+                await client.write(frames, (*self._headers(trial.target), *_media(held)))
             async for chunks in batches:
                 tally.add(chunks)
                 # Written out: it is done for every event of every stream.
-                frames = b"".join([b"data: %b\n\n" % chunk.data for chunk in chunks if chunk.data])
+                frames = b"".join(
+                    [b"data: %b\n\n" % chunk.data for chunk in chunks if chunk.data]
+                    if events
+                    else [chunk.data for chunk in chunks]
+                )
                 if frames:
                     log.answer_ready()
-                    await client.write(frames, () if client.committed else self._headers(trial.target))
+                    headers = () if client.committed else (*self._headers(trial.target), *_media(chunks))
+                    await client.write(frames, headers)
             self._succeed(trial)
             await client.end()
 
@@ -146,5 +161,10 @@ def _conceal(error: UpstreamError, target: Target) -> None:
     error.conceal(target.credential.reveal() if target.credential else "", target.base_url, address)
 
 
-def _frames(chunks: Sequence[Chunk]) -> bytes:
-    return b"".join([b"data: %b\n\n" % chunk.data for chunk in chunks if chunk.data])
+def _frames(chunks: Sequence[Chunk], *, events: bool) -> bytes:
+    return b"".join(b"data: %b\n\n" % chunk.data if events else chunk.data for chunk in chunks if chunk.data)
+
+
+def _media(chunks: Sequence[Chunk]) -> Headers:
+    media = chunks[0].media if chunks else None
+    return () if media is None else (("content-type", media),)

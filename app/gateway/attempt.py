@@ -13,7 +13,7 @@ from app.gateway.upstream import Answer, Upstream
 from providers.adapter import Adapter
 from providers.errors import Disconnected, MalformedResponse, UpstreamError, UpstreamTimeout
 from providers.registry import DIALECTS
-from providers.types import Call, Chunk, RateLimits, Reply, Target
+from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
 
 T = TypeVar("T")
 END_OF_BODY = 0.1
@@ -68,6 +68,8 @@ class Attempt:
             try:
                 piece = await _by(by, anext(pieces, b""), awaited)
             except Disconnected:
+                if self.call.delivery is Delivery.BYTES:
+                    raise
                 # Whether the answer was whole is for the decoder to say: some servers close hard.
                 piece = b""
             try:
@@ -85,6 +87,8 @@ class Attempt:
     async def _refuse_other_than_stream(self, answer: Answer, by: float) -> None:
         """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
         kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if answer.head.status == 200 and self.call.delivery is Delivery.BYTES:
+            return
         if answer.head.status == 200 and kind in (DIALECTS[self.target.dialect].stream_type, ""):
             return
         body = await _by(by, self._read(answer), "the rest of its answer")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+JSON = "application/json"
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -25,14 +26,14 @@ class Client(Protocol):
         """Whether the client has closed its connection."""
         ...
 
-    async def reply(self, body: bytes, headers: Headers) -> None:
-        """Send a whole answer."""
+    async def reply(self, body: bytes, headers: Headers, media: str = JSON) -> None:
+        """Send a whole answer of this content type."""
         ...
 
     async def write(self, frames: bytes, headers: Headers) -> None:
-        """Send events of a stream; the first also sends status and headers. Waits for a slow reader."""
+        """Send what has come of an answer; the first also sends status and headers. Waits for a slow reader."""
         ...
 
     async def end(self) -> None:
-        """Send the terminal event."""
+        """End it, as `Delivery` says."""
         ...

@@ -93,6 +93,11 @@ class Credential:
             self._whole.reset()
             self._models.clear()
 
+    @property
+    def secret(self) -> Secret:
+        """What it was when it was last looked at."""
+        return self._secret
+
     def holds(self, key: Secret) -> bool:
         """Whether this is the secret that it has."""
         return self._text == key.reveal()

@@ -9,6 +9,7 @@ from app.errors import LimitReached, Upstream, from_upstream
 from app.gateway.credential import Credential, Marks, Refusal
 from app.gateway.credential_pool import Credentials, Pool
 from app.gateway.guard import Passage, Spent, Ticket, Use
+from app.gateway.jobs import mark_of
 from app.gateway.notices import Notices
 from app.gateway.plan import Plan
 from app.gateway.target_limits import TargetLimits
@@ -34,6 +35,9 @@ class CredentialGate:
             return _Without(target, self.limits.take(ticket, target))
         now, tokens = self.clock.monotonic(), _tokens(ticket)
         waiting = pool.candidates(target.model, tokens, now)
+        if ticket.mark:
+            # What was submitted with one credential is not to be seen with another.
+            waiting = [each for each in waiting if mark_of(each.credential.secret) == ticket.mark]
         full: list[LimitReached] = []
         for index, each in enumerate(waiting):
             chosen = each.credential.used_for(target)

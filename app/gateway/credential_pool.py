@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from app.config.activation import ActiveProvider, ProviderCredential
 from app.gateway.credential import Credential, CredentialStanding
+from providers.types import Secret
 
 TRIAL_GAP = 1.0
 """Seconds between two calls of a provider that try what was refused while others serve: a call meets one of them."""
@@ -72,6 +73,12 @@ class Pool:
     def is_refused(self, model: str) -> bool:
         """Whether the provider refuses all that could be used for a model."""
         return all(each.is_quarantined(model) for each in self._serving(model))
+
+    def secrets(self) -> Iterator[Secret]:
+        """Give them all as they are now."""
+        for each in self._credentials:
+            each.follow()
+            yield each.secret
 
     def reset(self) -> None:
         """Bring all back into use."""

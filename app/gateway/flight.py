@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from app.errors import Unavailable
-from app.gateway.client import Client, Headers
+from app.gateway.client import JSON, Client, Headers
 from app.gateway.pursuit import Pursuit
 from app.gateway.record import CallLog
 from providers.types import Target
@@ -96,7 +96,7 @@ class Flight:
         """Whether nobody is there any more."""
         return all(seat.client.left for seat in self._seats)
 
-    async def reply(self, body: bytes, _headers: Headers) -> None:
+    async def reply(self, body: bytes, _headers: Headers, _media: str = JSON) -> None:
         """Have a whole answer."""
         self.body = body
         await self.end()

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from app.gateway.flight import Flight
 from app.gateway.guard import Ticket
 from app.gateway.pursuit import Pursuit
+from app.gateway.units import WORDS
 from providers.types import Call, Operation
 
 
@@ -29,7 +30,7 @@ class Flights:
     def key(self, ticket: Ticket) -> bytes | None:
         """Tell calls apart that are to be answered apart; None for one that is never shared."""
         call = ticket.call
-        if call.model not in self._models or not _is_deterministic(call):
+        if call.model not in self._models or call.operation not in WORDS or not _is_deterministic(call):
             return None
         # A stream and a whole answer are two things, but `false` and nothing are the same.
         body = {**call.body, "stream": call.stream}

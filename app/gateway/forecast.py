@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import msgspec
 
 from app.errors import BadRequest
+from app.gateway.units import NOTHING, SILENT, WORDS, expected
 from app.limits.ask import Amounts, Limit
 from app.limits.estimate import OutputEstimates, input_estimate
 from app.limits.kinds import LimitKind
 from app.telemetry.record import CallRecord
-from providers.types import Call, Json, JsonObject, Operation
+from providers.types import Call, Json, JsonObject, Usage
 
 PER_MESSAGE = 16
 """Tokens that a chat template adds to each message: role marks and separators take 3 to 10 at vendors."""
@@ -35,6 +36,8 @@ class Forecast:
     """Expected."""
     output_cap: int | None
     """The most that the request allows, where it says so."""
+    beside: Usage = NOTHING
+    """What is billed beside tokens; its tokens count nothing."""
 
 
 def amounts(forecast: Forecast, limits: Sequence[Limit]) -> Amounts:
@@ -66,7 +69,10 @@ class Forecasts:
     def of(self, call: Call, caller: str) -> Forecast:
         """Forecast a call of a key, or of a `user:NAME`."""
         cap = output_cap(call)
-        return Forecast(input_estimate(call), self._outputs.expect(caller, call.model, cap), cap)
+        if call.operation in WORDS:
+            return Forecast(input_estimate(call), self._outputs.expect(caller, call.model, cap), cap)
+        beside = expected(call)
+        return Forecast(input_estimate(call) + beside.input_tokens, beside.output_tokens, cap, beside)
 
     def learn(self, record: CallRecord) -> None:
         """Take what a call has really produced."""
@@ -77,7 +83,7 @@ class Forecasts:
 
 def output_cap(call: Call) -> int | None:
     """Give the most output that the request allows, over all its choices; None where it does not say."""
-    if call.operation is Operation.EMBEDDINGS:
+    if call.operation in SILENT:
         return 0
     caps = [call.body.get(name) for name in CAPS]
     given = [cap for cap in caps if isinstance(cap, int)]
@@ -109,6 +115,8 @@ def input_bound(call: Call) -> int:
 
 def _unbound_part(call: Call) -> str | None:
     """Name what has no bound: a part that is no text, a sound that stands at the provider, a search."""
+    if call.files:
+        return "a file"
     if field := next((name for name in _UNBOUND_FIELDS if call.body.get(name)), None):
         return f"`{field}`"
     for message in _objects(call.body.get("messages")):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.auth.principal import Principal
 from app.errors import Deadline, GatewayError, from_upstream
@@ -22,6 +22,7 @@ from app.gateway.flights import Flights
 from app.gateway.forecast import Forecasts
 from app.gateway.guard import Chooser, Gate, Guard, Ticket
 from app.gateway.hedge import Hedges
+from app.gateway.jobs import Jobs
 from app.gateway.pursuit import Pursuit, Ways
 from app.gateway.race import racing
 from app.gateway.record import CallLog
@@ -30,6 +31,7 @@ from app.gateway.router import Router
 from app.gateway.settlement import Settlement
 from app.gateway.spending import Prices
 from app.gateway.trail import NO_TRAIL, Trail, Trails
+from app.gateway.units import WORDS
 from app.telemetry.record import Outcome
 from app.usage.ledger import Ledger
 from providers.errors import RequestRejected, StreamTruncated, UpstreamError
@@ -51,6 +53,7 @@ class Gateway:
     ledger: Ledger
     hedges: Hedges
     flights: Flights
+    jobs: Jobs
     max_attempts: Callable[[str, int], int]
     """Tries that a call may take in all, by its model and how many targets there are."""
     random: Callable[[], float]
@@ -99,16 +102,12 @@ class Gateway:
         self, call: Call, principal: Principal, client: Client, settlement: Settlement, deadline: float
     ) -> None:
         log = settlement.log
-        forecast = self.forecasts.of(call, principal.name)
-        ask = Ask(call, principal.name, forecast, self.trails.reasons())
-        plan = self.router.plan(call.model, call.operation, principal, ask)
-        log.first_target = plan.targets[0].name
-        trail = self.trails.begin(log.request_id, call.model, plan)
+        ticket = self._ticket(call, principal, log)
+        trail = self.trails.begin(log.request_id, call.model, ticket.plan)
         try:
-            ticket = Ticket(log.request_id, call, principal, plan, forecast)
             await settlement.admit(ticket)
             ticket.plan = self.credentials.steer(ticket)
-            answering = Answering(self.lines, ticket, client, settlement)
+            answering = Answering(self.lines, ticket, client, settlement, self.jobs)
             key = self.flights.key(ticket)
             if key is None:
                 await self._pursuit(answering, deadline, trail).run()
@@ -117,13 +116,32 @@ class Gateway:
         finally:
             trail.close()
 
+    def _ticket(self, call: Call, principal: Principal, log: CallLog) -> Ticket:
+        """Plan the call. Raises `GatewayError`."""
+        if call.job:
+            return self._ticket_of_job(call, principal, log)
+        forecast = self.forecasts.of(call, principal.name)
+        ask = Ask(call, principal.name, forecast, self.trails.reasons())
+        plan = self.router.plan(call.model, call.operation, principal, ask)
+        log.first_target = plan.targets[0].name
+        return Ticket(log.request_id, call, principal, plan, forecast)
+
+    def _ticket_of_job(self, call: Call, principal: Principal, log: CallLog) -> Ticket:
+        """Plan to go where something was submitted, with the credential that was used then."""
+        job = self.jobs.find(call.job, principal.name)
+        log.call = call = replace(call, model=job.model, job=job.id)
+        plan = self.router.again(job.target, job.model, call.operation, principal)
+        log.first_target = job.target
+        forecast = self.forecasts.of(call, principal.name)
+        return Ticket(log.request_id, call, principal, plan, forecast, mark=job.mark)
+
     async def _share(self, key: bytes, answering: Answering, deadline: float, trail: Trail) -> None:
         """Answer from the flight of those who ask for the same, or begin it."""
         log = answering.settlement.log
         flight = self.flights.boarding(key)
         if flight is None:
             flight = Flight(log)
-            bringing = Answering(self.lines, answering.ticket, flight, answering.settlement)
+            bringing = Answering(self.lines, answering.ticket, flight, answering.settlement, self.jobs)
             self.flights.take_off(key, flight, self._pursuit(bringing, deadline, trail))
         else:
             log.join("single_flight")
@@ -132,7 +150,8 @@ class Gateway:
     def _pursuit(self, answering: Answering, deadline: float, trail: Trail) -> Pursuit:
         ticket, settlement = answering.ticket, answering.settlement
         targets = len(ticket.plan.every)
-        hedge = self.hedges.of(ticket.call.model) if targets > 1 else None
+        # What is beside words costs too much to be asked for twice.
+        hedge = self.hedges.of(ticket.call.model) if targets > 1 and ticket.call.operation in WORDS else None
         ways = Ways(
             patience=lambda provider: self.lines[provider].patience,
             begin=lambda target: settlement.begin_attempt(

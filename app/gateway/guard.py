@@ -36,6 +36,8 @@ class Ticket:
     """By target, as they were when the call began."""
     charges: list[Charge] = field(default_factory=list)
     """What the guards have reserved, for the ledger's intent."""
+    mark: str = ""
+    """Of the one credential that may be used. Empty: any."""
 
 
 class Admission(Protocol):

@@ -16,10 +16,11 @@ from structlog.typing import FilteringBoundLogger
 
 from app.config.public_models import Mirror
 from app.errors import GatewayError
-from app.gateway.client import Headers
+from app.gateway.client import JSON, Headers
 from app.gateway.gateway import Gateway
 from app.gateway.guard import Admission, Ticket
 from app.gateway.record import CallLog
+from app.gateway.units import WORDS
 from app.telemetry.clock import Clock
 from app.telemetry.record import CallRecord
 
@@ -81,7 +82,13 @@ class Mirroring:
         One under a strict budget is not: what its key spends is known beforehand, and this is more.
         """
         mirror = self.mirrors.get(ticket.call.model)
-        if mirror is None or ticket.strict or self.random() >= mirror.share:
+        # Files are gone when the call has ended, and what was submitted is not to be twice.
+        if (
+            mirror is None
+            or ticket.call.operation not in WORDS
+            or ticket.strict
+            or self.random() >= mirror.share
+        ):
             return _UNCOPIED
         return _Copied(self, ticket, mirror.target)
 
@@ -141,7 +148,7 @@ class _Nobody:
     def __init__(self) -> None:
         self.has_content = False
 
-    async def reply(self, body: bytes, headers: Headers) -> None:
+    async def reply(self, body: bytes, headers: Headers, media: str = JSON) -> None:
         """Keep nothing."""
 
     async def write(self, _frames: bytes, _headers: Headers) -> None:

@@ -15,6 +15,9 @@ from app.telemetry.record import AttemptRecord, CallRecord, Charge, Level, Outco
 from app.usage.rates import Rates
 from providers.types import Call, Usage
 
+UNIT_NAMES = ("images", "audio_seconds", "video_seconds", "characters", "searches")
+"""Of a use, beside tokens."""
+
 
 @dataclass(slots=True)
 class CallLog:
@@ -211,6 +214,7 @@ class CallLog:
             cached_tokens=usage.cached_tokens if usage else None,
             cache_write_tokens=usage.cache_write_tokens if usage else None,
             reasoning_tokens=usage.reasoning_tokens if usage else None,
+            units=_units(usage) if usage else None,
             usage_source=self.usage_source,
             cost=None if self.cost_nano is None else dollars(self.cost_nano),
             cost_nano=self.cost_nano,
@@ -230,6 +234,11 @@ class CallLog:
 def moment(seconds: float) -> str:
     """Write Unix seconds as RFC 3339 in UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def _units(usage: Usage) -> dict[str, float] | None:
+    used = {name: count for name in UNIT_NAMES if (count := getattr(usage, name))}
+    return used or None
 
 
 def _level(status: int, outcome: Outcome) -> Level:

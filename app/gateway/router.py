@@ -21,19 +21,18 @@ limited to regions uses no target of another one, whichever way it comes to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
 from app.config.public_models import ModelSettings
-from app.errors import BadRequest, NotFound, PermissionDenied
+from app.gateway import refusals
 from app.gateway.balance import Ask, Option
-from app.gateway.fitness import NO_SUCH_INPUT, TOO_LONG, Fits, FitsAll
+from app.gateway.fitness import TOO_LONG, Fits, FitsAll
 from app.gateway.model_lists import NO_MODELS
 from app.gateway.plan import NONE, Cause, Plan
 from app.gateway.public_model import MakesBalancer, PublicModel, in_order, public_model
+from app.gateway.refusals import Asking
 from providers.listing import Models
 from providers.models import MODELS
 from providers.types import Call, Operation, Target
@@ -41,19 +40,6 @@ from providers.types import Call, Operation, Target
 _WILD = frozenset("*?[")
 OURS = "switchgear"
 """Who answers for a name that stands for several targets."""
-_REGION = "is in no region that this key may use"
-
-
-@dataclass(slots=True)
-class _Asking:
-    """Who asks for what, and what was left out."""
-
-    operation: Operation
-    principal: Principal
-    ask: Ask
-    skipped: dict[str, str] = field(default_factory=dict)
-    misfits: set[str] = field(default_factory=set)
-    """The codes of why models cannot take the call."""
 
 
 class Router:
@@ -86,8 +72,8 @@ class Router:
         if model not in self._models:
             found = _permitted(found, model, principal)
         elif not principal.may_use(model):
-            raise _forbidden(model)
-        asking = _Asking(operation, principal, ask or Ask(Call(operation, model, {}), principal.name))
+            raise refusals.forbidden(model)
+        asking = Asking(operation, principal, ask or Ask(Call(operation, model, {}), principal.name))
         targets = self._ordered(found, asking)
         fallbacks = {cause: self._chain(names, asking) for cause, names in found.fallback.items()}
         causes: tuple[Cause, ...] = (
@@ -97,8 +83,18 @@ class Router:
             targets = targets or fallbacks.pop(cause, ())
         skipped = tuple(f"{name}: {reason}" for name, reason in asking.skipped.items())
         if not targets:
-            raise _nobody(model, asking)
+            raise refusals.nobody(model, asking, self._providers.values())
         return Plan(targets, rule, skipped, fallbacks, found.timeouts, asking.ask.reasons or NONE)
+
+    def again(self, target: str, model: str, operation: Operation, principal: Principal) -> Plan:
+        """Plan to go to a target where something was submitted under a model's name. Raises as `plan` does."""
+        if not principal.may_use(model, target):
+            raise refusals.forbidden(model)
+        asking = Asking(operation, principal, Ask(Call(operation, model, {}), principal.name))
+        if reason := self._unfit(target, asking):
+            asking.skipped[target] = reason
+            raise refusals.nobody(model, asking, self._providers.values())
+        return Plan((self._made(target),), "it was submitted there")
 
     def names(self, principal: Principal) -> list[tuple[str, str]]:
         """List the models that can be named without guessing: (name, owner), public ones first."""
@@ -132,10 +128,10 @@ class Router:
         if model not in self._models:
             found = _permitted(found, model, principal)
         elif not principal.may_use(model):
-            raise _forbidden(model)
+            raise refusals.forbidden(model)
         names = tuple(name for name, _ in found.entries if self._is_in_reach(name, principal))
         if not names:
-            raise _forbidden(model)
+            raise refusals.forbidden(model)
         several = model in self._models or len(names) > 1
         return OURS if several else names[0].partition("/")[0], names
 
@@ -153,11 +149,8 @@ class Router:
             return PublicModel(entries), f"`{model}` is a well-known model"
         if claim := self._claimed(model):
             return claim
-        raise NotFound(
-            f"The model `{model}` does not exist here.{self._nearest(model, principal)}",
-            code="model_not_found",
-            param="model",
-        )
+        names = [name for name, _ in self.names(principal)]
+        raise refusals.unknown(model, names, self._providers)
 
     def _claimed(self, model: str) -> tuple[PublicModel, str] | None:
         """Give the one provider that a bare name goes to, and why."""
@@ -179,10 +172,10 @@ class Router:
         known.sort(key=lambda provider: _claiming(provider, model) is None)
         yield from ((f"{provider.name}/{ids[provider.name]}", 1) for provider in known)
 
-    def _chain(self, names: Sequence[str], asking: _Asking) -> tuple[Target, ...]:
+    def _chain(self, names: Sequence[str], asking: Asking) -> tuple[Target, ...]:
         return self._ordered(PublicModel(tuple((name, 1) for name in names)), asking)
 
-    def _ordered(self, model: PublicModel, asking: _Asking) -> tuple[Target, ...]:
+    def _ordered(self, model: PublicModel, asking: Asking) -> tuple[Target, ...]:
         """Give the targets that may be used, each once, in the order of the model's balance."""
         inside = ((name, weight, self._inside(name, asking)) for name, weight in model.entries)
         options: Sequence[Option] = [Option(*each) for each in inside if each[2]]
@@ -194,7 +187,7 @@ class Router:
             return options[0].targets
         return tuple({target.name: target for option in options for target in option.targets}.values())
 
-    def _inside(self, name: str, asking: _Asking) -> tuple[Target, ...]:
+    def _inside(self, name: str, asking: Asking) -> tuple[Target, ...]:
         """Give what stands behind a name; nothing where it may not or cannot be used, which is noted."""
         if (model := self._models.get(name)) is not None:
             if asking.principal.may_use(name):
@@ -206,7 +199,7 @@ class Router:
             return (self._targets.get(name) or self._made(name),)
         return ()
 
-    def _unfit(self, name: str, asking: _Asking) -> str:
+    def _unfit(self, name: str, asking: Asking) -> str:
         """Say why a target cannot be used, or nothing."""
         provider = self._provider_of(name)
         if provider is None:
@@ -216,11 +209,11 @@ class Router:
         if not provider.has_credential_for(name.partition("/")[2]):
             return "none of its credentials is for this model"
         if not asking.principal.may_reach(provider.region):
-            return _REGION
+            return refusals.REGION
         misfit = self._fits.misfit(provider.name, name.partition("/")[2], asking.ask)
         if misfit is None:
             return ""
-        asking.misfits.add(misfit.code)
+        asking.misfits[misfit.code] = None
         return misfit.reason
 
     def _provider_of(self, name: str) -> ActiveProvider | None:
@@ -229,13 +222,6 @@ class Router:
     def _made(self, name: str) -> Target:
         provider, _, model = name.partition("/")
         return _target(self._providers[provider], model)
-
-    def _nearest(self, model: str, principal: Principal) -> str:
-        names = [name for name, _ in self.names(principal)]
-        near = get_close_matches(model, names, n=3, cutoff=0.5)
-        if near:
-            return f" Did you mean {', '.join(f'`{name}`' for name in near)}?"
-        return f" Name it `provider/model`; the providers here are {', '.join(f'`{p}`' for p in self._providers)}."
 
 
 def _alone(name: str) -> PublicModel:
@@ -257,33 +243,8 @@ def _permitted(found: PublicModel, model: str, principal: Principal) -> PublicMo
         return found
     entries = tuple(entry for entry in found.entries if principal.may_use(entry[0]))
     if not entries:
-        raise _forbidden(model)
+        raise refusals.forbidden(model)
     return PublicModel(entries)
-
-
-def _forbidden(model: str) -> PermissionDenied:
-    return PermissionDenied(f"This key may not use the model `{model}`.", param="model")
-
-
-def _nobody(model: str, asking: _Asking) -> PermissionDenied | BadRequest:
-    """Say why no target is left."""
-    left_out = "; ".join(f"{name}: {reason}" for name, reason in asking.skipped.items())
-    for code in (TOO_LONG, NO_SUCH_INPUT):
-        if code in asking.misfits:
-            return BadRequest(
-                f"No provider behind `{model}` can take this: {left_out}.", code=code, param="messages"
-            )
-    if _REGION in asking.skipped.values():
-        return PermissionDenied(
-            f"This key may not use any region where `{model}` is served: {left_out}.",
-            code="region_not_allowed",
-            param="model",
-        )
-    return BadRequest(
-        f"No provider behind `{model}` can take this: {left_out}.",
-        code="unsupported_operation",
-        param="model",
-    )
 
 
 def _claiming(provider: ActiveProvider, model: str) -> str | None:
@@ -302,4 +263,5 @@ def _target(provider: ActiveProvider, model: str) -> Target:
         headers=provider.headers,
         max_tokens=provider.max_tokens,
         options=provider.options,
+        paths=provider.paths,
     )

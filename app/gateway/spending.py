@@ -19,6 +19,7 @@ from app.gateway.guard import Admission, Passage, Spent, Ticket
 from app.gateway.notices import Notices
 from app.gateway.rules import BudgetRules, ClientBudget
 from app.gateway.target_limits import OPEN
+from app.gateway.units import NOTHING, WORDS, most
 from app.store.money import dollars
 from app.telemetry.clock import Clock
 from app.telemetry.record import CallRecord, Charge
@@ -26,8 +27,8 @@ from app.usage.budget_book import BudgetBook, Reservation
 from app.usage.budgets import Budget, BudgetRefusal
 from app.usage.budgets import Charge as BudgetCharge
 from app.usage.price_book import PriceBook
-from app.usage.rates import Rates
-from providers.types import Call, Target, Usage
+from app.usage.rates import FREE, NO_UNITS, Rates
+from providers.types import Call, Target
 
 MOST_OUTPUT = 1 << 20
 """Tokens. More than any model gives in one answer."""
@@ -49,6 +50,9 @@ class Prices:
 
     def of(self, target: Target, ticket: Ticket) -> Rates | None:
         """Give the rates; None is unknown, never free. The same ones throughout a call: prices change."""
+        if ticket.call.job:
+            # It was paid for when it was submitted.
+            return FREE
         if target.name not in ticket.rates:
             tier = ticket.call.body.get("service_tier")
             ticket.rates[target.name] = self._book.rates(
@@ -63,7 +67,8 @@ class Prices:
             target.provider, target.model, now=self._now(), tier=tier if isinstance(tier, str) else ""
         )
         tokens = ask.forecast
-        return None if rates is None else rates.cost(Usage(tokens.input_tokens, tokens.output_tokens))
+        used = replace(tokens.beside, input_tokens=tokens.input_tokens, output_tokens=tokens.output_tokens)
+        return None if rates is None else rates.cost(used)
 
 
 class Purse:
@@ -93,7 +98,7 @@ class Purse:
     def fit(self, budgets: Sequence[ClientBudget], ticket: Ticket, targets: Sequence[Target]) -> None:
         """Lower the call's `max_tokens` to what fits the budgets that ask for that."""
         for given in budgets:
-            if not given.fit_max_tokens:
+            if not given.fit_max_tokens or ticket.call.operation not in WORDS:
                 continue
             left = self._book.standing(given.budget, self._now()).left // len(targets)
             prompt = _prompt(given.budget, ticket.forecast, _with_cap(ticket.call, MOST_OUTPUT))
@@ -132,8 +137,10 @@ class Purse:
     ) -> int:
         forecast = ticket.forecast
         if budget.mode == "learned":
-            bounds = (each.bound(forecast.input_tokens, forecast.output_tokens) for each in rates)
-            return max(bounds, default=0)
+            tokens = forecast.input_tokens, forecast.output_tokens
+            return max((each.bound(*tokens, forecast.beside) for each in rates), default=0)
+        if ticket.call.operation not in WORDS:
+            return _bound_beside_words(budget, ticket, rates)
         if forecast.output_cap is None:
             raise BadRequest(
                 "This call is under a strict budget, which needs a bound: send `max_completion_tokens`.",
@@ -224,6 +231,22 @@ class _Paid:
 
     def settle(self, spent: Spent, /) -> Sequence[Charge]:
         return self.purse.settle(self.reservation, spent.cost_nano)
+
+
+def _bound_beside_words(budget: Budget, ticket: Ticket, rates: Sequence[Rates]) -> int:
+    """Bound a call that is billed by pictures, seconds or characters. Raises `BadRequest` where that is not possible."""
+    forecast, call = ticket.forecast, ticket.call
+    units = most(call)
+    tokens = forecast.output_cap is None and any(each.bills_output for each in rates)
+    if tokens or (units is None and any(each.units is not NO_UNITS for each in rates)):
+        raise BadRequest(
+            f"A strict budget cannot bound what this costs, for {call.operation} is billed here by "
+            f"{'tokens' if tokens else 'what the answer says'}; use a budget in `learned` mode.",
+            code="unbounded_cost",
+            param="model",
+        )
+    prompt = _prompt(budget, forecast, call)
+    return sum(each.bound(prompt, 0, units or NOTHING) for each in rates)
 
 
 def _records(charges: Sequence[BudgetCharge]) -> list[Charge]:

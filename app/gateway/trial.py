@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from app.gateway.account import BYTES_PER_TOKEN, Tally
 from app.gateway.attempt import Batches
 from app.gateway.forecast import output_cap
 from app.gateway.guard import Passages, Use
+from app.gateway.units import NOTHING as NO_USAGE
+from app.gateway.units import WORDS, expected
 from app.gateway.verdicts import NOTHING, SUCCESS, Verdict
 from app.limits.estimate import input_estimate
 from app.telemetry.record import UsageSource
@@ -66,6 +68,11 @@ class Alone:
 ALONE = Alone()
 
 
+def _only_spoken(usage: Usage) -> Usage | None:
+    """Give what a use would be that counts characters alone: sound that is passed on says nothing of its tokens."""
+    return Usage(characters=usage.characters) if usage.characters else None
+
+
 @dataclass(slots=True, eq=False)
 class Trial:
     """One attempt: what it holds, and what its answer has shown so far."""
@@ -89,8 +96,10 @@ class Trial:
     def used(self, call: Call, *, complete: bool) -> tuple[Usage, UsageSource]:
         """Give the usage of an attempt that the provider bills: its own count of a whole answer, else an estimate."""
         seen = self.tally.usage
-        if complete and seen is not None:
+        if complete and seen is not None and seen != _only_spoken(seen):
             return seen, "provider"
+        if call.operation not in WORDS:
+            return self._used_beside_words(call, seen or NO_USAGE), "estimated"
         known = seen or Usage()
         output = known.output_tokens - (-self.tally.uncounted_bytes // BYTES_PER_TOKEN)
         if (cap := output_cap(call)) is not None:
@@ -104,6 +113,18 @@ class Trial:
             cache_write_tokens=known.cache_write_tokens,
         )
         return estimate, "estimated"
+
+    def _used_beside_words(self, call: Call, known: Usage) -> Usage:
+        """Guess what nobody has told, from the request."""
+        guess = expected(call)
+        output = known.output_tokens or guess.output_tokens or -(-self.tally.text_bytes // BYTES_PER_TOKEN)
+        return replace(
+            guess,
+            input_tokens=known.input_tokens or guess.input_tokens + input_estimate(call),
+            output_tokens=output,
+            audio_seconds=known.audio_seconds or guess.audio_seconds,
+            images=known.images or guess.images,
+        )
 
     def cost(self, usage: Usage) -> int | None:
         """Give the nano-dollars of a usage; None where the price is not known."""

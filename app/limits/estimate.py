@@ -21,7 +21,7 @@ BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 1000
 """For a picture, a sound or a file, whose bytes say little. Vendors bill some 100 to 2,000 for a picture."""
 
-_INPUT_FIELDS = ("messages", "tools", "functions", "response_format", "prompt", "input")
+_INPUT_FIELDS = ("messages", "tools", "functions", "response_format", "prompt", "input", "query", "documents")
 _MEDIA_PARTS = frozenset({"image_url", "input_audio", "file", "image", "audio", "video_url", "document"})
 
 

@@ -23,6 +23,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.telemetry.counts import tokens_of
 from app.telemetry.credential_metrics import CredentialCollector, CredentialStanding
 from app.telemetry.record import CallRecord
 
@@ -106,8 +107,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self._tokens = Counter(
-            "switchgear_tokens", "Tokens by kind.", ("provider", "model", "kind"), registry=registry
+        self._tokens, self._units = (
+            Counter(name, text, ("provider", "model", "kind"), registry=registry)
+            for name, text in (
+                ("switchgear_tokens", "Tokens by kind."),
+                ("switchgear_units", "Images, seconds of sound and video, characters and searches by kind."),
+            )
         )
         self._attempts = Counter(
             "switchgear_attempts",
@@ -202,8 +207,10 @@ class Metrics:
         self._gen_ai.observe(record, self._model(record.model, claim=claim))
 
     def _observe_usage(self, record: CallRecord, provider: str, model: str) -> None:
-        for kind, count in _tokens(record):
+        for kind, count in tokens_of(record):
             self._tokens.labels(provider, model, kind).inc(count)
+        for kind, used in (record.units or {}).items():
+            self._units.labels(provider, model, kind).inc(used)
         if record.cost_nano is not None:
             self._cost.labels(provider, model).inc(record.cost_nano / 1e9)
         elif record.usage_source != "none":
@@ -387,14 +394,3 @@ class GenAiMetrics:
 
 
 _OPERATIONS = {"chat": "chat", "completions": "text_completion", "embeddings": "embeddings"}
-
-
-def _tokens(record: CallRecord) -> list[tuple[str, int]]:
-    kinds = (
-        ("input", record.input_tokens),
-        ("output", record.output_tokens),
-        ("cached", record.cached_tokens),
-        ("cache_write", record.cache_write_tokens),
-        ("reasoning", record.reasoning_tokens),
-    )
-    return [(kind, count) for kind, count in kinds if count]

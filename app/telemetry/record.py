@@ -117,6 +117,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", t
     cached_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    units: dict[str, float] | None = None
+    """What was used beside tokens: `images`, `audio_seconds`, `video_seconds`, `characters`, `searches`."""
     usage_source: UsageSource
     cost: str | None = None
     """Dollars as a decimal string; null is unknown."""

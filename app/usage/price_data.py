@@ -27,7 +27,7 @@ from genai_prices.types import (
 )
 
 from app.usage.price_overrides import spellings
-from app.usage.rates import Band, Rates
+from app.usage.rates import NO_UNITS, Band, Rates, Units
 
 VERSION = f"genai-prices {__version__}"
 
@@ -62,6 +62,7 @@ PRICED_AS: Mapping[str, str] = MappingProxyType(
 _DAY = 86_400
 _MTOK = 10**18  # rate units in a dollar per million tokens
 _KILO = 10**21  # rate units in a dollar per thousand calls
+_DOLLAR = 10**24  # rate units in a dollar
 _EXACT = Context(prec=80)
 _PARENTS = {
     # Rate → its price in the data, and the rate it has where the data has none.
@@ -72,6 +73,14 @@ _PARENTS = {
     "output": ("output_mtok", ""),
     "reasoning": ("output_reasoning_mtok", "output"),
     "audio_output": ("output_audio_mtok", "output"),
+    "image_input": ("input_image_mtok", "input"),
+    "image_output": ("output_image_mtok", "output"),
+}
+_UNITS = {
+    # What is billed beside tokens → its price in the data, and the dollars' divisor.
+    "audio_ms": ("audio_hours", 3_600_000),
+    "character": ("input_mchars", 1_000_000),
+    "search": ("web_searches_kcount", 1_000),
 }
 _TIER_KEYS = ("service_tier", "processing", "speed")
 """Where the data's variants speak of what we call the service tier."""
@@ -161,16 +170,22 @@ def _second_of_day(clock: time) -> int:
 
 
 def _rates(price: ModelPrice) -> Rates | None:
-    """Compile one set of prices. One that prices neither tokens nor calls (but minutes, say) is not known."""
+    """Compile one set of prices. One that prices nothing that is counted here (but pages, say) is not known."""
     stated = {rate: getattr(price, key) for rate, (key, _) in _PARENTS.items()}
     request: Decimal | TieredPrices | None = getattr(price, "requests_kcount", None)
-    if request is None and all(value is None for value in stated.values()):
+    beside = _units_of(price)
+    if request is None and not beside and all(value is None for value in stated.values()):
         return None
     starts = {
         tier.start for value in stated.values() if isinstance(value, TieredPrices) for tier in value.tiers
     }
     bands = tuple(_band(stated, above) for above in (*sorted(starts, reverse=True), -1))
-    return Rates(bands, _units(request, -1, _KILO))
+    return Rates(bands, _units(request, -1, _KILO), Units(**beside) if beside else NO_UNITS)
+
+
+def _units_of(price: ModelPrice) -> dict[str, int]:
+    stated = ((unit, getattr(price, key, None), per) for unit, (key, per) in _UNITS.items())
+    return {unit: -(-_units(value, -1, _DOLLAR) // per) for unit, value, per in stated if value is not None}
 
 
 def _band(stated: Mapping[str, Decimal | TieredPrices | None], above: int) -> Band:

@@ -6,6 +6,7 @@ prices:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import NoReturn
 
-from app.usage.rates import Band, Rates
+from app.usage.rates import NO_UNITS, Band, Rates, Units
 
 Fields = Mapping[str, str | Mapping[str, str]]
 """One entry of `prices`: amounts as decimal strings, and under `tiers` a factor per service tier."""
@@ -27,9 +28,19 @@ _PER_TOKEN = {
     "output_mtok": ("output", ""),
     "reasoning_mtok": ("reasoning", "output_mtok"),
     "audio_output_mtok": ("audio_output", "output_mtok"),
+    "image_input_mtok": ("image_input", "input_mtok"),
+    "image_output_mtok": ("image_output", "output_mtok"),
+}
+_PER_UNIT = {
+    # Setting → the rate, and the dollars' divisor.
+    "image": ("image", 1),
+    "audio_minute": ("audio_ms", 60_000),
+    "video_second": ("video_ms", 1_000),
+    "mchars": ("character", 1_000_000),
+    "search": ("search", 1),
 }
 _REQUEST, _TIERS = "request", "tiers"
-_SETTINGS = (*_PER_TOKEN, _REQUEST, _TIERS)
+_SETTINGS = (*_PER_TOKEN, *_PER_UNIT, _REQUEST, _TIERS)
 _MTOK = 10**18
 """Units of a rate in a dollar per million tokens."""
 _DOLLAR = 10**24
@@ -108,7 +119,13 @@ def _rates(where: str, fields: Fields) -> Rates | None:
         rate: stated.get(name, stated.get(parent, _NOTHING)) for name, (rate, parent) in _PER_TOKEN.items()
     }
     band = Band(**{rate: int(dollars * _MTOK) for rate, dollars in mtok.items()})
-    return Rates((band,), int(stated.get(_REQUEST, _NOTHING) * _DOLLAR))
+    beside = {
+        rate: math.ceil(stated[name] * _DOLLAR / per)
+        for name, (rate, per) in _PER_UNIT.items()
+        if name in stated
+    }
+    units = Units(**beside) if beside else NO_UNITS
+    return Rates((band,), int(stated.get(_REQUEST, _NOTHING) * _DOLLAR), units)
 
 
 def _number(where: str, text: object) -> Fraction:

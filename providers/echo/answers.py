@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from providers.echo import others
 from providers.echo.directives import Directives
 from providers.echo.request import Chat, Completions, Embeddings, Refusal, read, texts_of
 from providers.echo.samples import vector
 from providers.echo.saying import MOST_ANSWERS, Saying, tokens_of
 from providers.types import JsonObject
 
+PIECE = 1_024
+"""Bytes of sound that are sent at once."""
 USUAL_DIMENSIONS = 8
 MOST_NUMBERS = 1 << 18
 """Of all vectors of one answer together: they take some 100 ms to make."""
@@ -30,8 +33,12 @@ class Answer:
     """Whether the connection breaks after the last piece."""
 
 
-def answer(path: str, body: JsonObject) -> Answer:
-    """Answer a request to `/chat/completions`, `/completions` or `/embeddings`. Total for JSON objects."""
+def answer(path: str, body: JsonObject, method: str = "POST") -> Answer:
+    """Answer a request to any operation's path. Total for JSON objects; a form's fields are one."""
+    if about := others.job(method, path):
+        return _made(about, Directives())
+    if other := next((kind for ending, kind in others.KINDS.items() if path.endswith(ending)), None):
+        return _beside_words(other, body)
     kind = next(kind for ending, kind in _KINDS if path.endswith(ending))
     try:
         asked = read(kind, body)
@@ -44,6 +51,29 @@ def answer(path: str, body: JsonObject) -> Answer:
         return _streamed(said, told) if asked.stream else _whole(said.whole(), told)
     except Refusal as refusal:
         return _failure(400, refusal.param, str(refusal), Directives())
+
+
+def _beside_words(kind: others.Kind, body: JsonObject) -> Answer:
+    try:
+        asked = read(kind, body)
+        told = asked.directives
+        if told.status is not None:
+            return _failure(told.status, "echo", f"echo was told to fail with {told.status}", told)
+        return _made(asked.made(), told)
+    except Refusal as refusal:
+        return _failure(400, refusal.param, str(refusal), Directives())
+
+
+def _made(made: others.Made, told: Directives) -> Answer:
+    if made.document is not None:
+        return _whole(made.document, told)
+    if made.events:
+        pieces = tuple(b"event: %b\n%b" % (each["type"].encode(), _frame(each)) for each in made.events)
+        return Answer(200, _EVENTS, pieces[: told.stop_after], told, breaks=told.stop_after is not None)
+    pieces = tuple(made.content[at : at + PIECE] for at in range(0, len(made.content), PIECE))
+    return Answer(
+        200, {"content-type": made.media}, pieces[: told.stop_after], told, breaks=told.stop_after is not None
+    )
 
 
 _KINDS: tuple[tuple[str, type[Chat | Completions | Embeddings]], ...] = (

@@ -6,7 +6,7 @@ import msgspec
 
 from providers.adapter import StreamDecoder
 from providers.errors import MalformedResponse, RequestRejected
-from providers.openai import report, request, usage, wire
+from providers.openai import report, request, usage, vectors, wire
 from providers.openai.errors import parse_error
 from providers.openai.limits import parse_limits
 from providers.openai.response import WHAT, unlike
@@ -34,7 +34,7 @@ def build_request(call: Call, target: Target) -> HttpRequest:
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's
     """Read a complete 2xx body. Raises `MalformedResponse`, or the error that the body reports."""
-    return _exact(target, body) if target.quirks.exact else _clean(target, body)
+    return _exact(target, body) if target.quirks.exact else _clean(call, target, body)
 
 
 def open_stream(call: Call, target: Target, head: Head) -> StreamDecoder:  # noqa: ARG001 - the contract's
@@ -54,15 +54,17 @@ def _exact(target: Target, body: bytes) -> Reply:
     return Reply(body, usage.read(answer.usage, target.quirks), wire.text_or_none(answer.model))
 
 
-def _clean(target: Target, body: bytes) -> Reply:
+def _clean(call: Call, target: Target, body: bytes) -> Reply:
     answer = wire.decode(body, WHAT)
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list) or report.is_error(answer):
         raise unlike(body)
     model = wire.text_or_none(answer.get("model"))
     answer["object"] = "list"
     answer["model"] = model or target.model
+    form = vectors.FORMS.get(call.body.get("encoding_format") or "float", vectors.unchanged)
     answer["data"] = [
-        _vector(item, n) for n, item in enumerate(wire.objects(answer["data"], "the list of embeddings"))
+        _vector(item, n, form)
+        for n, item in enumerate(wire.objects(answer["data"], "the list of embeddings"))
     ]
     counts = usage.read(answer.get("usage"), target.quirks)
     if counts is not None:
@@ -71,8 +73,10 @@ def _clean(target: Target, body: bytes) -> Reply:
     return Reply(wire.encode_answer(answer, WHAT), counts, model)
 
 
-def _vector(item: JsonObject, position: int) -> JsonObject:
-    if not isinstance(item.get("embedding"), list | str):
+def _vector(item: JsonObject, position: int, form: vectors.Form) -> JsonObject:
+    vector = item.get("embedding")
+    if not isinstance(vector, list | str):
         raise MalformedResponse("an embedding has no vector")
     index = wire.whole_number(item.get("index"))
-    return {**item, "object": "embedding", "index": position if index is None else index}
+    index = position if index is None else index
+    return {**item, "object": "embedding", "index": index, "embedding": form(vector)}

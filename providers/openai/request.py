@@ -6,29 +6,63 @@ import hashlib
 import string
 from collections.abc import Callable
 
+from providers import forms
 from providers.errors import RequestRejected
 from providers.openai.wire import encode
-from providers.types import Call, HttpRequest, Json, JsonObject, Operation, Quirks, Target
+from providers.types import (
+    Call,
+    Content,
+    Delivery,
+    HttpRequest,
+    InBase64,
+    Json,
+    JsonObject,
+    Operation,
+    Quirks,
+    Target,
+)
 
 _STREAMED = frozenset({Operation.CHAT, Operation.COMPLETIONS})
+Body = bytes | tuple[bytes | Content | InBase64, ...]
+_ACCEPTED = {Delivery.WHOLE: "application/json", Delivery.BYTES: "*/*"}
 
 
 def build(call: Call, target: Target, path: str) -> HttpRequest:
     """Render the call. Raises `RequestRejected` for a body that JSON cannot hold."""
+    return post(call, target, path, written(fields(call, target)))
+
+
+def form(call: Call, target: Target, path: str) -> HttpRequest:
+    """Render the call as a multipart form, with its files. Raises `RequestRejected`."""
     try:
-        body = encode(_body(call, target))
+        # An id of ours is nothing that a file could foresee.
+        media, body = forms.render(fields(call, target), call.files, f"switchgear-{call.id}")
+    except (RecursionError, ValueError) as error:
+        raise RequestRejected("A field of the form is nested too deep to pass on.") from error
+    return post(call, target, path, body, media)
+
+
+def post(call: Call, target: Target, path: str, body: Body, media: str = "application/json") -> HttpRequest:
+    """Give the request for a body that is written."""
+    address = target.base_url + (target.paths.get(call.operation) or path)
+    return HttpRequest("POST", address, headers(call, target, media), body)
+
+
+def written(body: JsonObject) -> bytes:
+    """Write a request's body. Raises `RequestRejected` for one that JSON cannot hold."""
+    try:
+        return encode(body)
     except (RecursionError, ValueError) as error:
         raise RequestRejected(
             "The request is nested too deep or holds numbers too large to pass on."
         ) from error
-    return HttpRequest("POST", target.base_url + path, _headers(call, target), body)
 
 
-def _headers(call: Call, target: Target) -> tuple[tuple[str, str], ...]:
-    streams = call.stream and call.operation in _STREAMED
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if streams else "application/json",
+def headers(call: Call, target: Target, media: str = "") -> tuple[tuple[str, str], ...]:
+    """Give the header fields; `media` is the content type of a body, where there is one."""
+    headers = {"content-type": media} if media else {}
+    headers |= {
+        "accept": _ACCEPTED.get(call.delivery, "text/event-stream"),
         # What is compressed cannot be passed on byte for byte, and compressing stalls streams.
         "accept-encoding": "identity",
     }
@@ -38,7 +72,8 @@ def _headers(call: Call, target: Target) -> tuple[tuple[str, str], ...]:
     return tuple(headers.items())
 
 
-def _body(call: Call, target: Target) -> JsonObject:
+def fields(call: Call, target: Target) -> JsonObject:
+    """Give the client's fields with the target's names, drops and quirks."""
     body = {name: value for name, value in call.body.items() if name not in target.drop}
     for ours, theirs in target.rename.items():
         # Where the client gave both spellings, neither is ours to discard.

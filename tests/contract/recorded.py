@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hypothesis import strategies as st
+
 from providers.adapter import Adapter, StreamDecoder
 from providers.catalog import CATALOG
 from providers.registry import adapter_for
@@ -29,6 +31,26 @@ _CHOSEN = {"ollama_native": ("ollama", "ollama")}
 _STREAM = re.compile(r"(?:chat_|completion_)?stream(?!.*error)\w*\.sse")
 _ANSWER = re.compile(r"(?:chat|completion|messages|embeddings)_response\w*\.json")
 _ERROR = re.compile(r"error_(\d{3})\w*\.json")
+
+WORDS = [
+    "id", "object", "model", "created", "choices", "usage", "error", "index", "delta", "message",
+    "content", "text", "role", "tool_calls", "function", "arguments", "name", "type", "finish_reason",
+    "logprobs", "data", "embedding", "prompt_tokens", "completion_tokens", "reasoning", "code",
+    "detail", "x_groq", "stop_reason", "content_block", "partial_json", "input_tokens",
+]  # fmt: skip
+"""Keys that mean something somewhere: hostile JSON made of them reaches further."""
+HOSTILE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(WORDS),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=25,
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +81,8 @@ class Recorded:
         return target(self.provider, exact=self.exact)
 
     def call(self, **fields: object) -> Call:
-        return call(self.operation, **fields)
+        asked = {"encoding_format": "base64"} if "base64" in self.name else {}
+        return call(self.operation, **asked, **fields)
 
     def open(self, *, include_usage: bool = False) -> StreamDecoder:
         options = {"stream_options": {"include_usage": True}} if include_usage else {}
@@ -85,6 +108,7 @@ def target(provider: str, *, exact: bool | None = None) -> Target:
         drop=row.drop,
         headers=row.headers,
         max_tokens=row.max_tokens,
+        paths=row.paths,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import re
 import ssl
 import threading
 import time
@@ -42,6 +43,22 @@ class Received:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def model(self) -> str:
+        """The slot: the model of JSON or of a form; where there is no body, the part of the path that follows `/videos/`."""
+        if not self.body:
+            return self.path.partition("/videos/")[2].partition("/")[0].partition("?")[0]
+        if b"multipart/form-data" in (self.header("content-type") or "").encode():
+            return self.field("model")
+        model: str = self.json["model"]
+        return model
+
+    def field(self, name: str) -> str:
+        """Give a field of a form."""
+        found = re.search(rb'name="%b"\r\n\r\n(.*?)\r\n--' % re.escape(name.encode()), self.body, re.DOTALL)
+        assert found, f"the form has no `{name}`"
+        return found[1].decode()
 
     def header(self, name: str) -> str | None:
         values = [value for key, value in self.headers if key == name.lower()]
@@ -225,7 +242,7 @@ class Upstream:
         at = time.monotonic()
         received = Received(method, target, headers, connection.id, at)
         received.body = await connection.read_body(headers)
-        slot = self.slot(received.json["model"])
+        slot = self.slot(received.model)
         action = slot.action(received)
         with self.news:
             slot.requests.append(received)

@@ -54,6 +54,31 @@ def test_required_fields(operation: Operation, field: str, value: Any) -> None:
     assert refused(body if value == "absent" else body | {field: value}, operation).param == field
 
 
+def test_what_operations_beside_words_need() -> None:
+    asked: dict[Operation, dict[str, Any]] = {
+        Operation.RERANK: {"query": "q", "documents": ["a", {"text": "b"}]},
+        Operation.IMAGE_GENERATION: {"prompt": "p"},
+        Operation.IMAGE_EDIT: {"prompt": "p"},
+        Operation.VIDEO: {"prompt": "p"},
+        Operation.SPEECH: {"input": "hi"},
+        Operation.TRANSCRIPTION: {},
+        Operation.TRANSLATION: {},
+        Operation.MODERATION: {"input": ["hi"]},
+    }
+    for operation, fields in asked.items():
+        body = {"model": "m", **fields}
+        check_request(operation, body | {"unheard_of": 1, "user": None})
+        for name in body:
+            for value in (None, 5, {}):
+                assert refused(body | {name: value}, operation).param == name, (operation, name)
+    rerank = {"model": "m", **asked[Operation.RERANK]}
+    for name, value in (("documents", []), ("documents", [1]), ("documents", ["x"] * 10_001), ("top_n", 0)):
+        assert refused(rerank | {name: value}, Operation.RERANK).param in (name, f"{name}[0]")
+    speech = {"model": "m", **asked[Operation.SPEECH]}
+    assert refused(speech | {"stream_format": "mp3"}, Operation.SPEECH).param == "stream_format"
+    assert refused(rerank | {"stream": True}, Operation.RERANK).param == "stream"
+
+
 @pytest.mark.parametrize("model", ["", "x" * 257, "a\nb", "a\x00b", "a\x7f", ["m"], "\u202eevil"])
 def test_model_names_are_short_and_printable(model: Any) -> None:
     assert refused(CHAT | {"model": model}).param == "model"

@@ -129,7 +129,7 @@ def test_explain_tells_of_a_target_whose_provider_is_off(sg, env):
         (["--model", "fast", "--key", "cii"], 1, "did you mean `ci`?"),
         (["--model", "nothing-like-it"], 1, "does not exist here"),
         (["--model", "claude-x", "--operation", "embeddings"], 1, "does not serve embeddings"),
-        (["--model", "claude-x", "--operation", "dance"], 2, "dance"),
+        (["--model", "claude-x", "--operation", "dance"], 1, "dance"),
         ([], 2, "--model"),
     ],
 )

@@ -92,7 +92,7 @@ def test_anchors_aliases_and_merge_keys(loads) -> None:
 def test_top_level_x_keys_are_ignored_and_others_are_not(loads, complaints) -> None:
     assert loads("x-notes: {anything: ['${UNSET}', *a]}".replace("*a", "1")).config == Config()
     assert complaints("server: {x-notes: 1}") == [
-        "config.yaml:1:10: server.x-notes: unknown key; known here: host, port, max_body, max_inflight, overload, drain, drain_notice, stream_commit, write_stall, allowed_hosts, trusted_proxies"
+        "config.yaml:1:10: server.x-notes: unknown key; known here: host, port, max_body, max_upload, max_inflight, overload, drain, drain_notice, stream_commit, write_stall, allowed_hosts, trusted_proxies"
     ]
 
 

@@ -101,7 +101,7 @@ class Fragile(Listener):
         if self.calls == self.breaks_at:
             raise Fault
 
-    async def reply(self, body: bytes, headers: Any) -> None:
+    async def reply(self, body: bytes, headers: Any, _media: str = "") -> None:
         self._count()
         await super().reply(body, headers)
 

@@ -261,7 +261,7 @@ def test_an_error_inside_a_choice_is_an_error():
 
 def test_embeddings_get_their_form():
     body, usage = reply_to(
-        {"data": [{"embedding": [0.5]}, {"embedding": "AAAA", "index": 7}]}, Operation.EMBEDDINGS
+        {"data": [{"embedding": [0.5]}, {"embedding": "AAAAPw==", "index": 7}]}, Operation.EMBEDDINGS
     )
     assert usage is None
     assert body == {
@@ -269,7 +269,7 @@ def test_embeddings_get_their_form():
         "model": "some-model",
         "data": [
             {"object": "embedding", "index": 0, "embedding": [0.5]},
-            {"object": "embedding", "index": 7, "embedding": "AAAA"},
+            {"object": "embedding", "index": 7, "embedding": [0.5]},
         ],
     }
 

@@ -53,8 +53,8 @@ class TestUnknown:
     def test_is_none_and_never_free(self, provider, model):
         assert PriceBook({}).rates(provider, model, now=NOW) is None
 
-    def test_a_model_billed_by_the_minute_has_no_price_by_token(self):
-        book = PriceBook({}, data(offer(price(audio_hours="0.36"))))
+    def test_a_model_billed_by_what_is_not_counted_is_unknown(self):
+        book = PriceBook({}, data(offer(price(input_document_kpages="0.36"))))
         assert book.rates("vendor", "m", now=NOW) is None
 
     def test_a_model_without_any_price_is_unknown(self):

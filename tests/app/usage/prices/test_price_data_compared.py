@@ -26,7 +26,10 @@ PROVIDERS = [
 MODELS = [(row, info) for row in PROVIDERS for info in row.models]
 THEIR_BOOK = DataSnapshot(PROVIDERS, from_auto_update=False)
 OURS = PriceBook({}, PriceData(lambda: PROVIDERS, {row.id: row.id for row in PROVIDERS}))
-PRICED_HERE = ("input_mtok", "output_mtok", "requests_kcount")
+PRICED_HERE = (
+    *("input_mtok", "output_mtok", "requests_kcount", "audio_hours", "input_mchars", "web_searches_kcount"),
+    *("input_audio_mtok", "output_audio_mtok", "input_image_mtok", "output_image_mtok"),
+)
 
 MOMENTS = [
     datetime(2024, 2, 29, 12, 0, tzinfo=UTC),

@@ -95,7 +95,7 @@ def _rates(draw):
     return Rates(bands, draw(st.integers(0, 10**22)))
 
 
-@given(rates=_rates(), counts=st.lists(_tokens, min_size=7, max_size=7), spare=st.tuples(_tokens, _tokens))
+@given(rates=_rates(), counts=st.lists(_tokens, min_size=9, max_size=9), spare=st.tuples(_tokens, _tokens))
 def test_no_usage_within_the_counts_costs_more_than_the_bound(rates, counts, spare):
     usage = Usage(*counts)
     bound = rates.bound(usage.input_tokens + spare[0], usage.output_tokens + spare[1])
@@ -106,8 +106,10 @@ def test_no_usage_within_the_counts_costs_more_than_the_bound(rates, counts, spa
 def test_the_bound_is_reached_by_some_usage_of_one_band(rates, count, output):
     """Tight where the prompt reaches no threshold: else strict budgets would refuse what they could serve."""
     flat = Rates(rates.bands[-1:], rates.request)
-    kinds_in = ({}, {"cached_tokens": count}, {"cache_write_tokens": count}, {"audio_input_tokens": count})
-    kinds_out = ({}, {"reasoning_tokens": output}, {"audio_output_tokens": output})
+    parts_in = ("cached_tokens", "cache_write_tokens", "audio_input_tokens", "image_input_tokens")
+    parts_out = ("reasoning_tokens", "audio_output_tokens", "image_output_tokens")
+    kinds_in = ({}, *({name: count} for name in parts_in))
+    kinds_out = ({}, *({name: output} for name in parts_out))
     costs = [
         flat.cost(Usage(input_tokens=count, output_tokens=output, **i, **o))
         for i in kinds_in

@@ -1,0 +1,1 @@
+"""Blackbox: OpenAI's dialect, and images by way of its chat."""
