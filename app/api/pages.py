@@ -21,7 +21,7 @@ from app.errors import (
     Unauthorized,
     Unavailable,
 )
-from app.gateway.catalogue import Card
+from app.gateway.catalogue import described
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from providers.types import Json, Secret
@@ -113,7 +113,7 @@ def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
     @pages.get("/models", include_in_schema=False, response_model_exclude_none=True)
     async def list_models(principal: Caller) -> ModelList:
         cards = await asyncio.to_thread(rooms.current.snapshot.catalogue.cards, principal)
-        return ModelList(data=[_card(each, created) for each in cards])
+        return ModelList(data=[ModelCard(created=created, **described(each)) for each in cards])
 
     @pages.get("/v1/models/{name:path}", tags=["models"], response_model_exclude_none=True)
     @pages.get("/models/{name:path}", include_in_schema=False, response_model_exclude_none=True)
@@ -121,28 +121,7 @@ def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
         if not name:
             raise NotFound("Name the model: /v1/models/NAME.")
         card = await asyncio.to_thread(rooms.current.snapshot.catalogue.card, name, principal)
-        return _card(card, created)
-
-
-def _card(card: Card, created: int) -> ModelCard:
-    facts = card.facts
-    return ModelCard(
-        id=card.id,
-        created=created,
-        owned_by=card.owner,
-        context_window=facts.context_window,
-        max_output_tokens=facts.max_output,
-        input_modalities=_words(facts.inputs),
-        output_modalities=_words(facts.outputs),
-        capabilities=_words(facts.capabilities),
-        pricing=dict(card.prices) if card.prices else None,
-        targets=list(card.targets) or None,
-        listed=card.listed,
-    )
-
-
-def _words(found: frozenset[str] | None) -> list[str] | None:
-    return None if found is None else sorted(found)
+        return ModelCard(created=created, **described(card))
 
 
 def _add_health(pages: FastAPI, rooms: PageRooms) -> None:

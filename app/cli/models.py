@@ -11,12 +11,13 @@ from structlog import get_logger
 
 from app.auth.principal import Principal
 from app.cli.database import database_of, exists
+from app.cli.live import fetch
 from app.cli.output import print_json, print_table
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
 from app.config.storage import Storage
 from app.config.tls import context
-from app.gateway.catalogue import Card, Catalogue
+from app.gateway.catalogue import Catalogue, described
 from app.gateway.knowledge import Knowledge
 from app.gateway.model_asking import ask
 from app.gateway.model_lists import ModelLists, lists_models
@@ -30,6 +31,7 @@ from app.usage.price_book import PriceBook
 from app.usage.price_data import PriceData
 from app.usage.report_comparison import comparison_csv, comparison_json, comparison_table
 from providers.listing import Models
+from providers.types import JsonObject
 
 _FORMS: Mapping[str, Callable[[Sequence[TargetFigures]], str]] = {
     "table": comparison_table,
@@ -39,19 +41,31 @@ _FORMS: Mapping[str, Callable[[Sequence[TargetFigures]], str]] = {
 
 
 def models(loaded: Loaded, *, as_json: bool, asking: bool) -> None:
-    """List public models, well-known ones, and those of each provider; `asking`: with those that it lists itself."""
-    lists = ModelLists(get_logger(), _NoCounts(), lambda: 0.0)
-    if asking:
-        lists.configure(loaded.providers, 1.0, 0.0)
-        for line in asyncio.run(fill(lists, loaded.providers)):
-            typer.echo(line, err=True)
-    cards = _catalogue(loaded, lists).cards(Principal("everyone", is_master=True))
+    """List public models, well-known ones, and those that providers list: by the running gateway's word, or asked now.
+
+    Says on standard error whose lists are missing.
+    """
+    rows, problem = (None, "") if asking else fetch(loaded.config, "/v1/models", lambda page: page["data"])
+    if rows is None:
+        lists = ModelLists(get_logger(), _NoCounts(), lambda: 0.0)
+        if asking:
+            lists.configure(loaded.providers, 1.0, 0.0)
+            problem = "; ".join(asyncio.run(fill(lists, loaded.providers)))
+        elif problem:
+            problem = f"what providers list is not shown: {problem}; --ask asks them"
+        cards = _catalogue(loaded, lists).cards(Principal("everyone", is_master=True))
+        rows = [described(card) for card in cards]
     if as_json:
-        print_json([_described(card) for card in cards])
+        print_json([{name: row[name] for name in row if name not in _ENVELOPE} for row in rows])
     else:
         print_table(
-            ("model", "owned by", "context", "output", "$/M in", "$/M out"), [_row(card) for card in cards]
+            ("model", "owned by", "context", "output", "$/M in", "$/M out"), [_row(row) for row in rows]
         )
+    if problem:
+        typer.echo(problem, err=True)
+
+
+_ENVELOPE = frozenset({"object", "created"})
 
 
 async def fill(lists: ModelLists, providers: Sequence[ActiveProvider]) -> list[str]:
@@ -93,26 +107,11 @@ def _catalogue(loaded: Loaded, lists: ModelLists) -> Catalogue:
     return Catalogue(router, Knowledge(config.stated_facts, lists, data.window), book, time.time)
 
 
-def _described(card: Card) -> dict[str, object]:
-    facts, prices = card.facts, card.prices
-    known = {
-        "context_window": facts.context_window,
-        "max_output": facts.max_output,
-        "inputs": facts.inputs and sorted(facts.inputs),
-        "outputs": facts.outputs and sorted(facts.outputs),
-        "capabilities": facts.capabilities and sorted(facts.capabilities),
-        "prices": prices and dict(prices),
-        "targets": list(card.targets) or None,
-        "listed": card.listed,
-    }
-    shown = {name: value for name, value in known.items() if value is not None}
-    return {"id": card.id, "owned_by": card.owner, **shown}
-
-
-def _row(card: Card) -> tuple[str, ...]:
-    facts, prices = card.facts, card.prices or {}
-    counts = (f"{count:,}" if count else "-" for count in (facts.context_window, facts.max_output))
-    return (card.id, card.owner, *counts, prices.get("input_mtok", "-"), prices.get("output_mtok", "-"))
+def _row(card: JsonObject) -> tuple[str, ...]:
+    counts = (card.get(name) for name in ("context_window", "max_output_tokens"))
+    prices = card.get("pricing") or {}
+    dollars = (prices.get(name, "-") for name in ("input_mtok", "output_mtok"))
+    return (card["id"], card["owned_by"], *(f"{count:,}" if count else "-" for count in counts), *dollars)
 
 
 def comparison(storage: Storage, model: str, since: float | None, form: str) -> None:

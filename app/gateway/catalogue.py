@@ -18,6 +18,7 @@ from app.gateway.router import Router
 from app.usage.price_book import PriceBook
 from app.usage.rates import Band, Rates
 from providers.facts import NOTHING, ModelFacts
+from providers.types import JsonObject
 
 _MTOK = Decimal(10) ** 18
 """Rate units in a dollar per million tokens."""
@@ -44,6 +45,23 @@ class Card:
     """What is tried, in order, where that is not the model itself."""
     listed: bool | None = None
     """Whether its provider names it now; None: that is not known."""
+
+
+def described(card: Card) -> JsonObject:
+    """Give a model as clients see it, without what is not known."""
+    facts = card.facts
+    known = {
+        "context_window": facts.context_window,
+        "max_output_tokens": facts.max_output,
+        "input_modalities": facts.inputs and sorted(facts.inputs),
+        "output_modalities": facts.outputs and sorted(facts.outputs),
+        "capabilities": facts.capabilities and sorted(facts.capabilities),
+        "pricing": card.prices and dict(card.prices),
+        "targets": list(card.targets) or None,
+        "listed": card.listed,
+    }
+    shown = {name: value for name, value in known.items() if value is not None}
+    return {"id": card.id, "owned_by": card.owner, **shown}
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -164,6 +166,29 @@ def test_listed_models_are_shown_with_what_is_known(gateway: Gateway, openai: Op
     assert cards["careful"]["targets"] == ["acme/reader"]
     assert {model.id for model in openai.models.list()} >= {"careful", "acme/seer"}
     assert openai.models.retrieve("acme/seer").owned_by == "acme"
+
+
+def test_the_command_shows_what_the_running_gateway_knows(gateway: Gateway) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "app.cli",
+            "models",
+            "--json",
+            "--config",
+            str(gateway.directory / "config.yaml"),
+        ],
+        env={**gateway.environment(), "SWITCHGEAR_SERVER__PORT": str(gateway.port)},
+        cwd=gateway.directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {"id": "acme/seer", "listed": True}.items() <= {row["id"]: row for row in json.loads(done.stdout)}[
+        "acme/seer"
+    ].items()
 
 
 def test_what_does_not_fit_goes_elsewhere_or_is_refused(openai: OpenAI, upstream: Upstream) -> None:

@@ -171,11 +171,27 @@ def test_models_lists_names_and_owners(sg, env):
         ["acme/acme-1", "acme", "-", "-", "-", "-"],
     ]
     first = json.loads(sg("models", "--json", env=env).out)[0]
-    assert (first["id"], first["owned_by"], first["inputs"]) == (
+    assert (first["id"], first["owned_by"], first["input_modalities"]) == (
         "fast",
         "switchgear",
         ["file", "image", "text"],
     )
+
+
+def test_models_asks_providers_for_their_lists_where_it_is_told_to(sg, write, secrets):
+    secrets.plant(CREDENTIAL)
+    with answering(200, b'{"data": [{"id": "new", "context_length": 9000}]}') as (url, _):
+        env = configured(write, url)
+        asked = sg("models", "--ask", "--json", env=env)
+        quiet = sg("models", "--json", env=env)
+    assert (asked.code, asked.err) == (0, "")
+    assert json.loads(asked.out) == [
+        {"id": "acme/new", "owned_by": "acme", "context_window": 9000, "listed": True}
+    ]
+    assert (quiet.code, json.loads(quiet.out)) == (0, [])
+    assert "what providers list is not shown" in quiet.err
+    broken = sg("models", "--ask", env=configured(write, f"http://127.0.0.1:{free_port()}"))
+    assert "acme gave no list of its models (Unreachable)" in broken.err
 
 
 def test_providers_says_what_is_on_and_why(sg, env):
