@@ -1,22 +1,38 @@
-"""What is the same in all dialects that put a request together anew: its fields as given, and how it leaves."""
+"""Fields of a request on their way to another dialect: named its way, put together, or refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-
-import msgspec
+from collections.abc import Callable, Container, Mapping
 
 from providers.errors import RequestRejected, UnsupportedParameter
-from providers.types import HttpRequest, Json, JsonObject, Target
+from providers.types import Json, JsonObject, Target
 
 Neutral = Callable[[Json], bool]
-"""Whether a value of a field asks for nothing."""
+"""Does this value of a field ask for nothing?"""
+
+NOTHING: Mapping[str, Neutral] = {
+    "audio": lambda _: False,
+    "frequency_penalty": lambda value: value == 0,
+    "logit_bias": lambda value: value == {},
+    "logprobs": lambda value: value is False,
+    "modalities": lambda value: value == ["text"],
+    "n": lambda value: value == 1,
+    "parallel_tool_calls": lambda value: value is True,
+    "prediction": lambda _: False,
+    "presence_penalty": lambda value: value == 0,
+    "seed": lambda _: False,
+    "stop": lambda value: value == [],
+    "store": lambda value: value is False,
+    "top_logprobs": lambda value: value == 0,
+    "verbosity": lambda value: value == "medium",
+}
+"""OpenAI's fields that say nothing with some value: what holds anyway."""
 
 
-def given(body: Mapping[str, Json], target: Target, known: Collection[str]) -> JsonObject:
-    """Give the fields with the target's names and without its drops; a null in a `known` field says nothing.
+def named(body: Mapping[str, Json], target: Target, known: Container[str]) -> JsonObject:
+    """Give the client's fields without those to drop, under the provider's names.
 
-    Raises `RequestRejected` where two names mean one field and their values differ.
+    A null of a field in `known` is as good as none. Raises `RequestRejected` for two values of one field.
     """
     fields: JsonObject = {}
     for name, value in body.items():
@@ -29,18 +45,18 @@ def given(body: Mapping[str, Json], target: Target, known: Collection[str]) -> J
     return fields
 
 
-def refuse(fields: JsonObject, refused: Mapping[str, Neutral], vendor: str) -> None:
-    """Raise `UnsupportedParameter` for the first field that asks for what the vendor has no place for."""
-    for name, is_neutral in refused.items():
+def refuse(fields: JsonObject, table: Mapping[str, Neutral], target: Target) -> None:
+    """Raise `UnsupportedParameter` for a field of the table that asks for something."""
+    for name, is_neutral in table.items():
         if name in fields and not is_neutral(fields[name]):
-            raise unsupported(name, vendor)
+            raise unsupported(name, target)
 
 
-def unsupported(name: str, vendor: str, instead: str = "") -> UnsupportedParameter:
-    """Give the refusal of a field; `instead` says what would be right."""
+def unsupported(name: str, target: Target, instead: str = "") -> UnsupportedParameter:
+    """Give the refusal of a field that the target has no place for."""
     return UnsupportedParameter(
-        f"{vendor} cannot take this `{name}`. {instead}"
-        f"To send requests without it, put `drop: [{name.partition('.')[0]}]` on the provider.",
+        f"`{target.name}` cannot take `{name}`. {instead}"
+        f"To send requests without it, put `drop: [{name}]` on the provider.",
         param=name,
     )
 
@@ -50,39 +66,15 @@ def twice(name: str) -> RequestRejected:
     return RequestRejected(f"`{name}` is given twice, with different values. Give it once.", param=name)
 
 
-def most_tokens(fields: JsonObject) -> int | None:
-    """Give the cap on the answer, whichever of OpenAI's two names it has. Raises `RequestRejected`."""
-    caps = {name: fields[name] for name in ("max_completion_tokens", "max_tokens") if name in fields}
-    for name, value in caps.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise RequestRejected(f"`{name}` must be a whole number of tokens.", param=name)
-    if len(set(caps.values())) > 1:
-        raise twice("max_tokens")
-    return next(iter(caps.values()), None)
-
-
-def post(target: Target, path: str, body: JsonObject, *, accept: str = "application/json") -> HttpRequest:
-    """Render a POST with a bearer key. Raises `RequestRejected` for a body that JSON cannot hold."""
-    headers = {
-        "content-type": "application/json",
-        "accept": accept,
-        # What is compressed stalls streams.
-        "accept-encoding": "identity",
-    }
-    if target.credential:
-        headers["authorization"] = f"Bearer {target.credential.reveal()}"
-    headers |= {name.lower(): value for name, value in target.headers.items()}
-    return HttpRequest("POST", target.base_url + path, tuple(headers.items()), _encoded(body))
-
-
-def _encoded(body: JsonObject) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except UnicodeEncodeError:
-        raise RequestRejected(
-            "The request holds half a surrogate pair, which is not valid Unicode."
-        ) from None
-    except (RecursionError, ValueError):
-        raise RequestRejected(
-            "The request is nested too deeply or holds numbers too large to pass on."
-        ) from None
+def merge(result: JsonObject, part: JsonObject) -> None:
+    """Add fields; objects are added to objects. Raises `RequestRejected` where two values contradict."""
+    for name, value in part.items():
+        mine = result.get(name)
+        if isinstance(mine, dict) and isinstance(value, dict):
+            if any(mine.get(key, value[key]) != value[key] for key in value):
+                raise twice(name)
+            result[name] = {**mine, **value}
+        elif name in result and mine != value:
+            raise twice(name)
+        else:
+            result[name] = value

@@ -36,14 +36,14 @@ def encoding_of(body: Mapping[str, Json]) -> str:
     return encoding
 
 
-def texts(value: Json, vendor: str) -> list[str]:
+def texts(value: Json, target: Target) -> list[str]:
     """Give what is to be embedded, as texts. Raises `RequestRejected`, for tokens too."""
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not items:
         raise RequestRejected("`input` must be a text or a list of texts.", param="input")
     if not all(isinstance(item, str) for item in items):
         raise UnsupportedParameter(
-            f"{vendor} takes `input` as texts, not as numbers of tokens.", param="input"
+            f"`{target.name}` takes `input` as texts, not as numbers of tokens.", param="input"
         )
     return items
 

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 
-from providers.anthropic import shape
+from providers import shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject
 

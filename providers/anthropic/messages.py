@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from providers.anthropic import shape, tools
+from providers import shape
+from providers.anthropic import tools
 from providers.anthropic.content import blocks
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject

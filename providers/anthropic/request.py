@@ -18,9 +18,10 @@ from collections.abc import Callable, Mapping
 
 from providers.anthropic import settings, tools
 from providers.anthropic.content import blocks
-from providers.anthropic.fields import merge, twice, unsupported
+from providers.anthropic.fields import unsupported
 from providers.anthropic.messages import conversation
 from providers.errors import RequestRejected
+from providers.fields import merge, named, twice
 from providers.types import Call, Json, JsonObject, Target
 
 DEFAULT_MAX_TOKENS = 4096
@@ -53,7 +54,7 @@ _JSON_ONLY = "Answer with one valid JSON object and nothing else: no words aroun
 
 def body(call: Call, target: Target) -> JsonObject:
     """Give Anthropic's request body. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = _fields(call.body, target)
+    fields = named(call.body, target, _KNOWN)
     _refuse(fields)
     keep_names = target.quirks.message_names and "name" not in target.drop
     talk = conversation(fields.get("messages"), keep_names=keep_names)
@@ -67,18 +68,6 @@ def body(call: Call, target: Target) -> JsonObject:
     if "tools" not in result and "tool_choice" not in result:
         result |= tools.redeclared(talk.messages)
     return result
-
-
-def _fields(body: Mapping[str, Json], target: Target) -> JsonObject:
-    fields: JsonObject = {}
-    for name, value in body.items():
-        theirs = target.rename.get(name, name)
-        if name in target.drop or (value is None and theirs in _KNOWN):
-            continue
-        if fields.get(theirs, value) != value:
-            raise twice(theirs)
-        fields[theirs] = value
-    return fields
 
 
 def _refuse(fields: JsonObject) -> None:

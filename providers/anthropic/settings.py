@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from providers.anthropic import shape
-from providers.anthropic.fields import merge, unsupported
+from providers import shape
+from providers.anthropic.fields import unsupported
 from providers.errors import RequestRejected, UnsupportedParameter
+from providers.fields import merge
 from providers.types import JsonObject
 
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 
-from providers.anthropic import shape
+from providers import shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject
 

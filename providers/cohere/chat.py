@@ -6,10 +6,11 @@ Its functions are the contract of `providers/adapter.py`.
 from __future__ import annotations
 
 from providers.adapter import StreamDecoder
+from providers.bearer import bearer
 from providers.cohere import request, response
 from providers.cohere.errors import parse_error, parse_limits
 from providers.cohere.stream import ChatStream
-from providers.fields import post
+from providers.posting import post
 from providers.types import Call, Head, HttpRequest, Reply, Target
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
@@ -17,8 +18,8 @@ __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
-    accept = "text/event-stream" if call.stream else "application/json"
-    return post(target, "/v2/chat", request.body(call, target), accept=accept)
+    body = request.body(call, target)
+    return post(f"{target.base_url}/v2/chat", body, bearer(target), target, stream=call.stream)
 
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's

@@ -12,10 +12,12 @@ import msgspec
 
 from providers import vectors
 from providers.adapter import StreamDecoder
+from providers.bearer import bearer
 from providers.cohere.errors import parse_error, parse_limits, reported
 from providers.cohere.wire import Count
 from providers.errors import MalformedResponse, RequestRejected
-from providers.fields import Neutral, given, post, refuse, twice, unsupported
+from providers.fields import Neutral, named, refuse, twice, unsupported
+from providers.posting import post
 from providers.types import Call, Head, HttpRequest, JsonObject, Reply, Target, Usage
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
@@ -55,13 +57,13 @@ class _Answer(msgspec.Struct):
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = given(call.body, target, _KNOWN)
-    refuse(fields, _REFUSED, "Cohere")
+    fields = named(call.body, target, _KNOWN)
+    refuse(fields, _REFUSED, target)
     vectors.encoding_of(fields)
     purpose = fields.get("input_type") or target.options.get("input_type", DEFAULT_PURPOSE)
-    texts = vectors.texts(fields.get("input"), "Cohere")
+    texts = vectors.texts(fields.get("input"), target)
     if len(texts) > MOST_TEXTS:
-        raise unsupported("input", "Cohere", f"It embeds {MOST_TEXTS} texts at once: send fewer. ")
+        raise unsupported("input", target, f"It embeds {MOST_TEXTS} texts at once: send fewer. ")
     body: JsonObject = {
         "model": target.model,
         "input_type": purpose,
@@ -73,7 +75,7 @@ def build_request(call: Call, target: Target) -> HttpRequest:
     for name, value in fields.items():
         if name not in _KNOWN and body.setdefault(name, value) != value:
             raise twice(name)
-    return post(target, "/v2/embed", body)
+    return post(f"{target.base_url}/v2/embed", body, bearer(target), target, stream=False)
 
 
 DEFAULT_PURPOSE = "search_document"

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from providers.anthropic import shape
+from providers import shape
 from providers.cohere.names import theirs
 from providers.errors import RequestRejected, UnsupportedParameter
-from providers.types import Json, JsonObject
+from providers.types import Json, JsonObject, Target
 
 _ECHOED = frozenset(
     {
@@ -24,11 +24,12 @@ _ECHOED = frozenset(
 )
 
 
-def messages(value: Json, *, keep_names: bool) -> list[JsonObject]:
+def messages(value: Json, target: Target) -> list[JsonObject]:
     """Translate the whole list. Raises `RequestRejected`, `UnsupportedParameter`.
 
-    `keep_names`: refuse participants' names, because nobody has said that they may be left out.
+    Participants' names are refused where nobody has said that they may be left out.
     """
+    keep_names = target.quirks.message_names and "name" not in target.drop
     result = []
     for index, item in enumerate(shape.listing(value, "messages")):
         at = f"messages[{index}]"
@@ -38,7 +39,7 @@ def messages(value: Json, *, keep_names: bool) -> list[JsonObject]:
             raise RequestRejected(f"`{at}.role` must be one of {', '.join(_ROLES)}.", param=f"{at}.role")
         if keep_names and message.get("name") is not None and role != "tool":
             raise UnsupportedParameter(
-                f"Cohere cannot take `{at}.name`. To send messages without it, put `drop: [name]` on the provider.",
+                f"`{target.name}` cannot take `{at}.name`. To send messages without it, put `drop: [name]` on the provider.",
                 param=f"{at}.name",
             )
         result.append(_ROLES[role](message, at))

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from providers.anthropic import shape
+from providers import shape
+from providers.caps import most_tokens
 from providers.cohere.messages import messages
 from providers.cohere.tools import tools
 from providers.errors import RequestRejected
-from providers.fields import Neutral, given, most_tokens, refuse, twice, unsupported
+from providers.fields import Neutral, named, refuse, twice, unsupported
 from providers.types import Call, Json, JsonObject, Target
 
 MOST_STOPS = 5
@@ -52,64 +53,63 @@ _SAME = frozenset({"seed"})
 
 def body(call: Call, target: Target) -> JsonObject:
     """Give Cohere's request body. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = given(call.body, target, _KNOWN)
-    refuse(fields, _REFUSED, "Cohere")
-    keep_names = target.quirks.message_names and "name" not in target.drop
+    fields = named(call.body, target, _KNOWN)
+    refuse(fields, _REFUSED, target)
     result: JsonObject = {
         "model": target.model,
-        "messages": messages(fields.get("messages"), keep_names=keep_names),
+        "messages": messages(fields.get("messages"), target),
         "stream": call.stream,
     }
     untouched = {name: value for name, value in fields.items() if name not in _KNOWN or name in _SAME}
-    for part in (*(translate(fields) for translate in _TRANSLATIONS), untouched):
+    for part in (*(translate(fields, target) for translate in _TRANSLATIONS), untouched):
         for name, value in part.items():
             if result.setdefault(name, value) != value:
                 raise twice(name)
     return result
 
 
-def _most_tokens(fields: JsonObject) -> JsonObject:
+def _most_tokens(fields: JsonObject, _target: Target) -> JsonObject:
     cap = most_tokens(fields)
     return {} if cap is None else {"max_tokens": cap}
 
 
-def _within(name: str, theirs: str, low: float, high: float) -> Callable[[JsonObject], JsonObject]:
-    def translate(fields: JsonObject) -> JsonObject:
+def _within(name: str, theirs: str, low: float, high: float) -> Callable[[JsonObject, Target], JsonObject]:
+    def translate(fields: JsonObject, target: Target) -> JsonObject:
         if name not in fields:
             return {}
         if not low <= shape.number(fields[name], name) <= high:
-            raise unsupported(name, "Cohere", f"It takes one from {low:g} to {high:g}. ")
+            raise unsupported(name, target, f"It takes one from {low:g} to {high:g}. ")
         return {theirs: fields[name]}
 
     return translate
 
 
-def _top_p(fields: JsonObject) -> JsonObject:
+def _top_p(fields: JsonObject, target: Target) -> JsonObject:
     # OpenAI's default, which many clients send, asks for nothing.
-    return {} if fields.get("top_p") == 1 else _nucleus(fields)
+    return {} if fields.get("top_p") == 1 else _nucleus(fields, target)
 
 
-def _logprobs(fields: JsonObject) -> JsonObject:
+def _logprobs(fields: JsonObject, _target: Target) -> JsonObject:
     wanted = "logprobs" in fields and shape.flag(fields["logprobs"], "logprobs")
     return {"logprobs": True} if wanted else {}
 
 
-def _stop(fields: JsonObject) -> JsonObject:
+def _stop(fields: JsonObject, target: Target) -> JsonObject:
     stop = fields.get("stop", [])
     sequences = [stop] if isinstance(stop, str) else shape.listing(stop, "stop")
     sequences = [shape.text(each, f"stop[{index}]") for index, each in enumerate(sequences)]
     if len(sequences) > MOST_STOPS:
-        raise unsupported("stop", "Cohere", f"It takes {MOST_STOPS} stop sequences at most. ")
+        raise unsupported("stop", target, f"It takes {MOST_STOPS} stop sequences at most. ")
     return {"stop_sequences": sequences} if sequences else {}
 
 
-def _effort(fields: JsonObject) -> JsonObject:
+def _effort(fields: JsonObject, target: Target) -> JsonObject:
     if "reasoning_effort" not in fields:
         return {}
     effort = shape.text(fields["reasoning_effort"], "reasoning_effort")
     if effort not in _EFFORTS:
         instead = "It reasons or does not: send none or high, or `thinking` with a `token_budget`. "
-        raise unsupported("reasoning_effort", "Cohere", instead)
+        raise unsupported("reasoning_effort", target, instead)
     return {"thinking": {"type": _EFFORTS[effort]}}
 
 
@@ -117,7 +117,7 @@ _EFFORTS = {"none": "disabled", "high": "enabled"}
 """What Cohere's own compatibility endpoint takes (https://docs.cohere.com/docs/compatibility-api)."""
 
 
-def _response_format(fields: JsonObject) -> JsonObject:
+def _response_format(fields: JsonObject, target: Target) -> JsonObject:
     wanted = shape.mapping(fields.get("response_format", {}), "response_format")
     kind = shape.text(wanted.get("type", "text"), "response_format.type")
     if kind == "text":
@@ -128,20 +128,18 @@ def _response_format(fields: JsonObject) -> JsonObject:
         )
     for other in ("tools", "documents"):
         if fields.get(other):
-            raise unsupported(
-                "response_format", "Cohere", f"It gives JSON only where there are no `{other}`. "
-            )
+            raise unsupported("response_format", target, f"It gives JSON only where there are no `{other}`. ")
     if kind == "json_object":
         return {"response_format": wanted}
     at = "response_format.json_schema"
-    named = shape.mapping(wanted.get("json_schema"), at)
-    schema: Json = shape.mapping(named.get("schema"), f"{at}.schema")
+    labelled = shape.mapping(wanted.get("json_schema"), at)
+    schema: Json = shape.mapping(labelled.get("schema"), f"{at}.schema")
     return {"response_format": {"type": "json_object", "json_schema": schema}}
 
 
 _nucleus = _within("top_p", "p", 0.01, 0.99)
 
-_TRANSLATIONS: tuple[Callable[[JsonObject], JsonObject], ...] = (
+_TRANSLATIONS: tuple[Callable[[JsonObject, Target], JsonObject], ...] = (
     tools,
     _most_tokens,
     _within("temperature", "temperature", 0, 1),

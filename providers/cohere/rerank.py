@@ -11,12 +11,14 @@ from collections.abc import Mapping
 
 import msgspec
 
+from providers import shape
 from providers.adapter import StreamDecoder
-from providers.anthropic import shape
+from providers.bearer import bearer
 from providers.cohere.errors import parse_error, parse_limits, reported
 from providers.cohere.wire import Count
 from providers.errors import MalformedResponse, RequestRejected, UnsupportedParameter
-from providers.fields import given, post
+from providers.fields import named
+from providers.posting import post
 from providers.types import Call, Head, HttpRequest, Json, JsonObject, Reply, Target, Usage
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
@@ -45,10 +47,10 @@ class _Answer(msgspec.Struct):
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = given(call.body, target, _OURS)
+    fields = named(call.body, target, _OURS)
     untouched = {name: value for name, value in fields.items() if name not in _OURS}
     body: JsonObject = {"model": target.model, **untouched, "documents": _documents(fields)}
-    return post(target, "/v2/rerank", body)
+    return post(f"{target.base_url}/v2/rerank", body, bearer(target), target, stream=False)
 
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's

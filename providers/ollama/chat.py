@@ -8,12 +8,13 @@ from __future__ import annotations
 import msgspec
 
 from providers.adapter import StreamDecoder
+from providers.bearer import bearer
 from providers.errors import MalformedResponse
-from providers.fields import post
 from providers.ollama import request, wire
-from providers.ollama.address import at_root
+from providers.ollama.address import root_of
 from providers.ollama.errors import parse_error, parse_limits, reported
 from providers.ollama.stream import ChatStream
+from providers.posting import post
 from providers.types import Call, Head, HttpRequest, JsonObject, Reply, Target
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
@@ -23,8 +24,9 @@ STREAM_TYPE = "application/x-ndjson"
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
-    accept = STREAM_TYPE if call.stream else "application/json"
-    return post(at_root(target), "/api/chat", request.body(call, target), accept=accept)
+    headers = {**bearer(target), **({"accept": STREAM_TYPE} if call.stream else {})}
+    url = f"{root_of(target.base_url)}/api/chat"
+    return post(url, request.body(call, target), headers, target, stream=call.stream)
 
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's

@@ -11,11 +11,13 @@ import msgspec
 
 from providers import vectors
 from providers.adapter import StreamDecoder
+from providers.bearer import bearer
 from providers.errors import MalformedResponse, RequestRejected
-from providers.fields import Neutral, given, post, refuse
-from providers.ollama.address import at_root
+from providers.fields import Neutral, named, refuse
+from providers.ollama.address import root_of
 from providers.ollama.errors import parse_error, parse_limits, reported
 from providers.ollama.wire import Count
+from providers.posting import post
 from providers.types import Call, Head, HttpRequest, JsonObject, Reply, Target, Usage
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
@@ -33,16 +35,16 @@ class _Answer(msgspec.Struct):
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = given(call.body, target, _KNOWN)
-    refuse(fields, _REFUSED, "Ollama")
+    fields = named(call.body, target, _KNOWN)
+    refuse(fields, _REFUSED, target)
     vectors.encoding_of(fields)
     untouched = {name: item for name, item in fields.items() if name not in _KNOWN or name in _UNTOUCHED}
     body: JsonObject = {
         "model": target.model,
-        "input": vectors.texts(fields.get("input"), "Ollama"),
+        "input": vectors.texts(fields.get("input"), target),
         **untouched,
     }
-    return post(at_root(target), "/api/embed", body)
+    return post(f"{root_of(target.base_url)}/api/embed", body, bearer(target), target, stream=False)
 
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's

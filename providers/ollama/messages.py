@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from providers.anthropic import shape
+from providers import shape
 from providers.errors import RequestRejected, UnsupportedParameter
-from providers.types import Json, JsonObject
+from providers.types import Json, JsonObject, Target
 
 _ROLES: Mapping[str, str] = {
     "system": "system",
@@ -30,11 +30,12 @@ _TRANSLATED = frozenset(
 )
 
 
-def messages(value: Json, *, keep_names: bool) -> list[JsonObject]:
+def messages(value: Json, target: Target) -> list[JsonObject]:
     """Translate the whole list. Raises `RequestRejected`, `UnsupportedParameter`.
 
-    `keep_names`: refuse participants' names, because nobody has said that they may be left out.
+    Participants' names are refused where nobody has said that they may be left out.
     """
+    keep_names = target.quirks.message_names and "name" not in target.drop
     result: list[JsonObject] = []
     called: dict[str, str] = {}
     for index, item in enumerate(shape.listing(value, "messages")):

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from providers.anthropic import shape
+from providers import shape
+from providers.caps import most_tokens
 from providers.errors import RequestRejected, UnsupportedParameter
-from providers.fields import Neutral, given, most_tokens, refuse, twice, unsupported
+from providers.fields import Neutral, named, refuse, twice, unsupported
 from providers.ollama.messages import messages
 from providers.types import Call, Json, JsonObject, Target
 
@@ -60,24 +61,23 @@ _EFFORTS: Mapping[str, Json] = {
 
 def body(call: Call, target: Target) -> JsonObject:
     """Give Ollama's request body. Raises `UnsupportedParameter` and `RequestRejected`."""
-    fields = given(call.body, target, _KNOWN)
-    refuse(fields, _REFUSED, "Ollama")
-    keep_names = target.quirks.message_names and "name" not in target.drop
+    fields = named(call.body, target, _KNOWN)
+    refuse(fields, _REFUSED, target)
     result: JsonObject = {
         "model": target.model,
-        "messages": messages(fields.get("messages"), keep_names=keep_names),
+        "messages": messages(fields.get("messages"), target),
         # Without this it streams.
         "stream": call.stream,
     }
     untouched = {name: value for name, value in fields.items() if name not in _KNOWN}
-    for part in (*(translate(fields) for translate in _TRANSLATIONS), untouched):
+    for part in (*(translate(fields, target) for translate in _TRANSLATIONS), untouched):
         for name, value in part.items():
             if result.setdefault(name, value) != value:
                 raise twice(name)
     return result
 
 
-def _options(fields: JsonObject) -> JsonObject:
+def _options(fields: JsonObject, _target: Target) -> JsonObject:
     options = {name: fields[name] for name in sorted(_OPTIONS & fields.keys())}
     cap = most_tokens(fields)
     if cap is not None:
@@ -92,13 +92,13 @@ def _options(fields: JsonObject) -> JsonObject:
     return {"options": options} if options else {}
 
 
-def _tools(fields: JsonObject) -> JsonObject:
+def _tools(fields: JsonObject, target: Target) -> JsonObject:
     listed = shape.listing(fields.get("tools", []), "tools")
     for index, each in enumerate(listed):
         tool = shape.mapping(each, f"tools[{index}]")
         if "function" not in tool:
             raise UnsupportedParameter(
-                f"`tools[{index}]` is no function. Ollama takes tools of type function.",
+                f"`tools[{index}]` is no function. `{target.name}` takes tools of type function.",
                 param=f"tools[{index}]",
             )
     choice = fields.get("tool_choice", "auto")
@@ -106,11 +106,11 @@ def _tools(fields: JsonObject) -> JsonObject:
         # It calls what it is given, so it is given none.
         return {}
     if choice != "auto":
-        raise unsupported("tool_choice", "Ollama", "Its models choose by themselves: send auto or none. ")
+        raise unsupported("tool_choice", target, "Its models choose by themselves: send auto or none. ")
     return {"tools": listed} if listed else {}
 
 
-def _format(fields: JsonObject) -> JsonObject:
+def _format(fields: JsonObject, _target: Target) -> JsonObject:
     wanted = shape.mapping(fields.get("response_format", {}), "response_format")
     kind = shape.text(wanted.get("type", "text"), "response_format.type")
     if kind == "text":
@@ -122,26 +122,32 @@ def _format(fields: JsonObject) -> JsonObject:
             "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
         )
     at = "response_format.json_schema"
-    named = shape.mapping(wanted.get("json_schema"), at)
-    return {"format": shape.mapping(named.get("schema"), f"{at}.schema")}
+    labelled = shape.mapping(wanted.get("json_schema"), at)
+    return {"format": shape.mapping(labelled.get("schema"), f"{at}.schema")}
 
 
-def _think(fields: JsonObject) -> JsonObject:
+def _think(fields: JsonObject, target: Target) -> JsonObject:
     if "reasoning_effort" not in fields:
         return {}
     effort = shape.text(fields["reasoning_effort"], "reasoning_effort")
     if effort not in _EFFORTS:
-        raise unsupported("reasoning_effort", "Ollama", f"It takes {', '.join(_EFFORTS)}. ")
+        raise unsupported("reasoning_effort", target, f"It takes {', '.join(_EFFORTS)}. ")
     return {"think": _EFFORTS[effort]}
 
 
-def _logprobs(fields: JsonObject) -> JsonObject:
+def _logprobs(fields: JsonObject, _target: Target) -> JsonObject:
     wanted = "logprobs" in fields and shape.flag(fields["logprobs"], "logprobs")
     more = {"top_logprobs": fields["top_logprobs"]} if fields.get("top_logprobs") else {}
     return {"logprobs": True, **more} if wanted else {}
 
 
-_TRANSLATIONS: tuple[Callable[[JsonObject], JsonObject], ...] = (_options, _tools, _format, _think, _logprobs)
+_TRANSLATIONS: tuple[Callable[[JsonObject, Target], JsonObject], ...] = (
+    _options,
+    _tools,
+    _format,
+    _think,
+    _logprobs,
+)
 
 _TRANSLATED = _OPTIONS | {
     *("logprobs", "max_completion_tokens", "max_tokens", "messages", "model", "options", "reasoning_effort"),
