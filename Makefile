@@ -38,6 +38,15 @@ test-all: $(VENV)/.test ## Run the longer suites too
 proofs: $(VENV)/.test ## Measure what the README promises, and print it
 	$(BIN)/python -m pytest -m proofs -s tests/proofs
 
+# In an environment of its own: installed beside the tests, its plugin slows each collection down.
+$(VENV)/fuzz/.done: requirements/fuzz.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/fuzz
+	$(BIN)/uv pip install --quiet --python $(VENV)/fuzz/bin/python --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+fuzz: $(VENV)/.test $(VENV)/fuzz/.done ## Try the admin API with whatever fits its description, and what does not
+	SCHEMATHESIS=$(CURDIR)/$(VENV)/fuzz/bin/schemathesis $(BIN)/python -m pytest -m slow tests/fuzz
+
 faults: $(VENV)/.test ## Measure what happens while providers fail, and print it
 	$(BIN)/python -m pytest -m proofs -s tests/figures
 
@@ -70,8 +79,9 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/tool.in -o requirements/tool.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra test -o requirements/test.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/fuzz.in -o requirements/fuzz.txt
 
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all proofs faults fmt format lint types imports check wheel audit lock clean
+.PHONY: help setup run test test-all proofs fuzz faults fmt format lint types imports check wheel audit lock clean

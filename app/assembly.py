@@ -54,11 +54,11 @@ from app.gateway.target_limits import TargetLimits
 from app.gateway.trail import NO_TRAIL, LoggedTrails
 from app.gateway.upstream import Upstream
 from app.gateway.upstreams import Upstreams
-from app.limits.memory import MemoryLimits
+from app.limits.limiter import Limiter
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from app.telemetry.record import CallRecord
-from app.usage.budget_book import BudgetBook
+from app.usage.budgeting import Budgets
 from app.usage.ledger import Ledger
 from app.usage.price_book import PriceBook
 from app.usage.price_data import PriceData
@@ -81,9 +81,9 @@ class Lasting:
     ledger: Ledger
     breakers: Breakers
     credentials: Credentials
-    meters: MemoryLimits
+    limiter: Limiter
     forecasts: Forecasts
-    budgets: BudgetBook
+    budgets: Budgets
     price_data: PriceData
     notices: Notices
     upstreams: Upstreams
@@ -116,7 +116,7 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
         lines=_lines(loaded, lasting),
         guards=[
             InFlight(lasting.metrics),
-            ClientLimits(limit_rules, lasting.meters, lasting.forecasts, clock),
+            ClientLimits(limit_rules, lasting.limiter, lasting.forecasts),
             ClientBudgets(budget_rules, purse),
         ],
         gates=[
@@ -125,7 +125,7 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
             LoadGate(lasting.loads, clock),
         ],
         credentials=CredentialGate(
-            lasting.credentials, TargetLimits(limit_rules, lasting.meters, clock), lasting.notices, clock
+            lasting.credentials, TargetLimits(limit_rules, lasting.limiter), lasting.notices, clock
         ),
         forecasts=lasting.forecasts,
         prices=prices,

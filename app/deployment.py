@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.api.addresses import is_loopback
@@ -29,7 +29,7 @@ from app.store.spending import SpendStore
 class Deployment:
     """The configuration at work, and how another takes its place."""
 
-    host: str
+    hosts: Sequence[str]
     """Where the gateway listens, which no configuration changes while it runs."""
     lasting: Lasting
     current: Current
@@ -44,14 +44,19 @@ class Deployment:
     async def apply(self, loaded: Loaded) -> None:
         """Put a configuration to work. Raises `UnsafeConfiguration`, `StoreUnavailable`, having changed nothing."""
         config, configured = loaded.config, configured_keys(loaded.config)
-        if not (configured or config.auth.jwt or self.keys.has_stored() or is_loopback(self.host)):
-            raise UnsafeConfiguration(f"It has no key, and anyone who reaches {self.host} could call.")
-        directory = Directory(config)
+        exposed = [host for host in self.hosts if not is_loopback(host)]
+        if exposed and not (configured or config.auth.jwt or self.keys.has_stored()):
+            raise UnsafeConfiguration(f"It has no key, and anyone who reaches {exposed[0]} could call.")
+        directory, before = Directory(config), self.current.snapshot.config
         callers = [*(principal for _, principal in configured), *self.stored.under(directory)]
-        seeding = Seeding(self.spending, BudgetRules(config), self.lasting.log)
-        before = self.current.snapshot.config
-        now, new_plans = self.lasting.clock.wall(), config.plans != before.plans
-        await seeding.seed(self.lasting.budgets, callers, now, holders=new_plans)
+        seeding = Seeding(
+            self.spending,
+            BudgetRules(config),
+            lambda: [*callers, *self.keys.principals()],  # those that come later are asked for later
+            self.lasting.clock.wall,
+            new_plans=config.plans != before.plans,
+        )
+        await self.lasting.budgets.know(seeding)
         snapshot = assemble(loaded, self.lasting)
         # From here on nothing waits until all of it has changed.
         self.lasting.breakers.configure({each.name: each.breaker for each in loaded.providers})
@@ -60,6 +65,8 @@ class Deployment:
         self.lasting.hedges.configure(config.hedges)
         every, monotonic = config.model_lists.refresh, self.lasting.clock.monotonic()
         self.lasting.model_lists.configure(loaded.providers, every, monotonic)
+        self.lasting.limiter.configure(config.on_state_loss)
+        self.lasting.budgets.configure(config.on_state_loss)
         self.keys.configure(configured)
         self.stored.configure(directory)
         self.current.swap(snapshot)

@@ -223,6 +223,16 @@ class Unavailable(GatewayError):
     default_code = "overloaded"
 
 
+def limits_unavailable(what: str) -> Unavailable:
+    """Give the refusal where shared state is lost: our fault, so never a 429. `what` names the limit or budget."""
+    return Unavailable(
+        f"What is left of {what} cannot be told at the moment. Try again in a few seconds.",
+        code="limits_unavailable",
+        headers=(DEGRADED, *retry_headers(LOST_FOR)),
+        retry_after=LOST_FOR,
+    )
+
+
 class Deadline(GatewayError):
     """The call's own deadline has passed."""
 
@@ -294,6 +304,10 @@ _FROM_UPSTREAM: tuple[tuple[type[upstream.UpstreamError], int, str, str], ...] =
 _PASSED_ON = (400, 409, 410, 415, 422, 451)
 """Statuses of a provider that say to a client what they would say from us."""
 
+LOST_FOR = 2.0
+"""Seconds: a guess at how long shared state stays lost."""
+DEGRADED = ("x-switchgear-limits", "degraded")
+"""The header of an answer that was decided without the state that processes share."""
 LONGEST_WAIT = 60.0
 """Seconds. SDKs obey longer waits badly (openai 1.x ignores them), so those say: do not retry."""
 

@@ -57,13 +57,13 @@ from app.gateway.seeding import Seeding
 from app.gateway.transports import http_transport
 from app.gateway.upstream import Upstream
 from app.gateway.upstreams import Upstreams
-from app.limits.memory import MemoryLimits
+from app.keeping import Surroundings, keep
 from app.reloading import Reloader
 from app.store.audit import AuditStore
 from app.store.calls import CallStore
 from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore
-from app.store.retention import OldRows
+from app.store.retention import OldChanges, OldRows
 from app.store.spending import SpendStore
 from app.telemetry.callers import AgeCollector
 from app.telemetry.clock import Clock
@@ -74,9 +74,8 @@ from app.telemetry.output import Output
 from app.telemetry.record import CallRecord
 from app.telemetry.refusals import Refusals
 from app.telemetry.shortcuts import Shortcuts
-from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
-from app.usage.ledger_retention import let_go_of_old_rows
+from app.usage.ledger_retention import Kept, let_go_of_old_rows
 from app.usage.price_data import PriceData
 from app.usage.spool import Spool
 from app.usage.writer import LedgerWriter
@@ -169,8 +168,24 @@ async def create_app(
         model_lists.configure(loaded.providers, config.model_lists.refresh, clock.monotonic())
         issuers = await closing.enter_async_context(key_sources(tls.of(Tls()), clock.monotonic, log))
         metrics.registry.register(AgeCollector(issuers.ages))
-        budgets, meters = BudgetBook(), MemoryLimits()
-        metrics.watch_held(limits=lambda: meters.held, budgets=lambda: budgets.held)
+        notices = Notices(log, metrics, webhook, clock.wall)
+        spending = SpendStore(database)
+        keeping = keep(
+            Surroundings(
+                config=config,
+                clock=clock,
+                new_id=new_id,
+                spending=spending,
+                metrics=metrics,
+                breakers=breakers,
+                log=log,
+                tell=notices.budget_crossed,
+            )
+        )
+        closing.push_async_callback(keeping.stop)
+        await keeping.start()
+        for name, work in keeping.tasks.items():
+            _run_beside(work, name, closing)
 
         def tell(record: CallRecord) -> None:
             lines.write(record)
@@ -186,11 +201,11 @@ async def create_app(
             ledger=Ledger(spool, writer.wake),
             breakers=breakers,
             credentials=credentials,
-            meters=meters,
+            limiter=keeping.limiter,
             forecasts=Forecasts(),
-            budgets=budgets,
+            budgets=keeping.budgets,
             price_data=price_data,
-            notices=Notices(log, metrics, webhook, clock.wall),
+            notices=notices,
             upstreams=upstreams,
             loads=loads,
             copies=copies,
@@ -200,22 +215,22 @@ async def create_app(
             key_sources=issuers,
         )
         await writer.catch_up(CATCH_UP)
-        spending = SpendStore(database)
-        seeding = Seeding(spending, BudgetRules(config), log)
-        await seeding.seed(budgets, keys.principals(), clock.wall())
+        await keeping.budgets.know(Seeding(spending, BudgetRules(config), keys.principals, clock.wall))
         current = Current(assemble(loaded, lasting))
 
         async def greet(holders: Sequence[Principal]) -> None:
-            seeding = Seeding(spending, BudgetRules(current.snapshot.config), log)
-            await seeding.seed(budgets, holders, clock.wall(), holders=False)
+            await keeping.budgets.learn(BudgetRules(current.snapshot.config).known(holders))
 
         stored.greeters.append(greet)
         _run_beside(keep_fresh(model_lists, lambda: _ways(current), clock), "model-lists", closing)
-        old = OldRows(database)
-        _run_beside(let_go_of_old_rows(old, _days(current), clock.wall, log), "retention", closing)
+        old = (
+            Kept(OldRows(database), lambda: current.snapshot.config.ledger.retention),
+            Kept(OldChanges(database), lambda: current.snapshot.config.audit.retention),
+        )
+        _run_beside(let_go_of_old_rows(old, clock.wall, log), "retention", closing)
 
         deployment = Deployment(
-            host=config.server.host,
+            hosts=config.hosts,
             lasting=lasting,
             current=current,
             keys=keys,
@@ -240,14 +255,16 @@ async def create_app(
             metrics=metrics,
             readiness=readiness,
             reloader=reloader,
+            state_is_lost=keeping.is_lost,
             admin=AdminRooms(
-                current=current,
                 breakers=breakers,
                 credentials=credentials,
                 model_lists=model_lists,
                 reloads=reloader,
                 keys=KeyRooms(key_store, stored, clock, log),
-                accounts=AccountRooms(CallStore(database), budgets, keys, AuditStore(database), clock),
+                accounts=AccountRooms(
+                    CallStore(database), keeping.budgets, keys, AuditStore(database), clock
+                ),
                 clock=clock,
                 log=log,
             ),
@@ -290,16 +307,6 @@ def _ways(current: Current) -> Iterator[Callable[[str], Upstream]]:
     """Give the connections of the configuration at work, and keep them open meanwhile."""
     with current.snapshot as snapshot:
         yield lambda provider: snapshot.gateway.lines[provider].upstream
-
-
-def _days(current: Current) -> Callable[[], float | None]:
-    """Give how many days calls are kept, as it is configured now."""
-
-    def days() -> float | None:
-        seconds = current.snapshot.config.ledger.retention
-        return seconds and seconds / 86_400
-
-    return days
 
 
 def _configure_log(out: Output, config: Config) -> None:

@@ -24,9 +24,9 @@ from app.store.database import StoreUnavailable
 
 AT_START = (
     *("server.host", "server.port", "server.write_stall", "server.overload.max_memory"),
-    *("storage", "ledger.spool"),
+    *("admin.host", "admin.port", "state", "storage", "ledger.spool"),
 )
-"""Settings that are read once: a listening socket, a watch on the memory and an open database are not swapped."""
+"""Settings that are read once: a listening socket, a watch on the memory and what is counted are not swapped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
+
+from providers.files import Content as Content  # noqa: PLC0414 - given on from here, with the other values
+from providers.files import InBase64 as InBase64  # noqa: PLC0414 - as above
+from providers.files import Upload as Upload  # noqa: PLC0414 - as above
 
 Json = Any
 """Whatever `json.loads` may give. The one place where `Any` has a name."""
@@ -46,38 +50,6 @@ class Delivery(StrEnum):
     """As server-sent events that are passed on as they are: each `Chunk.data` is whole frames. There is no `[DONE]`."""
     BYTES = "bytes"
     """As a body of any other kind, while it arrives: `Chunk.data` is a piece of it."""
-
-
-class Content(Protocol):
-    """Bytes that are too many to hold, such as an uploaded file. An adapter passes it on and never reads it."""
-
-    @property
-    def size(self) -> int:
-        """How many bytes they are."""
-        ...
-
-    def pieces(self) -> AsyncIterator[bytes]:
-        """Give them, from the first on each time: every attempt sends them anew."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class InBase64:
-    """Stands in a request's body for the content in base64, without line breaks."""
-
-    content: Content
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """One file of a client's form."""
-
-    name: str
-    """The field, as the client wrote it: `file`, `image[]`."""
-    filename: str
-    media: str
-    """Its content type."""
-    content: Content = field(repr=False)
 
 
 class Secret:
@@ -202,10 +174,10 @@ class Target:
     """Fixed extra request headers of the provider's row."""
     max_tokens: int | None = None
     """What to ask for where the dialect needs a number and the client gave none."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the dialect's own, by name; each that it knows has a value."""
     paths: Mapping[Operation, str] = field(default_factory=dict)
     """Operations that this provider has elsewhere than its dialect says."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the dialect's own, by name; each that it knows has a value."""
 
     def using(self, credential: Secret, position: int) -> Target:
         """Give the same target with this credential. Spelled out: `dataclasses.replace` takes several times as long."""
@@ -221,8 +193,8 @@ class Target:
             self.drop,
             self.headers,
             self.max_tokens,
-            self.options,
             self.paths,
+            self.options,
         )
 
     @property

@@ -14,6 +14,7 @@ from hypothesis.internal.conjecture import providers as conjecture
 from tests.harness.postgres import PostgresServer
 from tests.harness.rig import Rig, start_rig
 from tests.harness.secrets import VENDOR_VARIABLES, Secrets, canary
+from tests.harness.valkey import Valkey, start_valkey
 
 # `make test` is to be quick; `make test-all` looks longer.
 settings.register_profile("quick", deadline=None, max_examples=15)
@@ -74,6 +75,13 @@ def rig(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) -> Iterator[
 def postgres(secrets: Secrets) -> Iterator[PostgresServer]:
     """One PostgreSQL, for all tests that do it no harm; each makes a database of its own."""
     with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
+    """One server for all tests that leave it as it is but for its keys."""
+    with start_valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server
 
 

@@ -12,8 +12,8 @@ from structlog.typing import FilteringBoundLogger
 from app.api.admin_accounts import AccountRooms, add_accounts
 from app.api.admin_keys import KeyRooms, add_keys
 from app.api.admin_levels import add_levels
+from app.api.admin_reception import Reception
 from app.api.admin_route import admin_route, admitted, needs
-from app.api.snapshot import Current
 from app.auth.roles import Permission
 from app.errors import NotFound
 from app.gateway.breakers import Breakers, Standing
@@ -132,7 +132,6 @@ class Reloads(Protocol):
 class AdminRooms:
     """What the admin API shows and changes."""
 
-    current: Current
     breakers: Breakers
     credentials: Credentials
     model_lists: ModelLists
@@ -158,9 +157,9 @@ class AdminRooms:
             )
 
 
-def add_admin(pages: FastAPI, rooms: AdminRooms) -> None:
+def add_admin(pages: FastAPI, rooms: AdminRooms, reception: Reception) -> None:
     """Add the routes under `/admin/v1`. Raises `Undeclared` where one does not say who may take it."""
-    router = APIRouter(prefix="/admin/v1", tags=["admin"], route_class=admin_route(rooms.current))
+    router = APIRouter(prefix="/admin/v1", tags=["admin"], route_class=admin_route(reception))
     _add_providers(router, rooms)
     add_keys(router, rooms.keys)
     add_levels(router)

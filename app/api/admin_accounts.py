@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from app.api.admin_pages import LONGEST_ID, Limit, Word, page_after
 from app.api.admin_route import admitted, needs
+from app.api.budgets_shown import BudgetStanding, standing_shown
 from app.auth.keyring import KeyRing
 from app.auth.roles import Permission
 from app.config.scalars import Moment
@@ -19,10 +20,8 @@ from app.gateway.rules import BudgetRules
 from app.store.audit import AuditStore
 from app.store.call_sums import TAG, CallFilter, CallSum
 from app.store.calls import CallStore
-from app.store.money import dollars
 from app.telemetry.clock import Clock
-from app.usage.budget_book import BudgetBook
-from app.usage.budgets import Budget
+from app.usage.budgeting import Budgets
 
 DAY = 86_400.0
 LONGEST = 366 * DAY
@@ -63,22 +62,6 @@ class UsageList(BaseModel):
     data: list[UsageShown]
 
 
-class BudgetStanding(BaseModel):
-    """How a budget stands in its running period, as this instance knows. Amounts in dollars."""
-
-    subject: str
-    """Whose: `key:NAME`, `user:NAME`, `team:NAME`, `plan:PLAN/NAME`, …"""
-    per: str
-    mode: str
-    amount: str
-    spent: str
-    reserved: str
-    """Held for calls that are running."""
-    left: str
-    starts: int
-    ends: int | None
-
-
 class BudgetPage(BaseModel):
     """Budgets in the order of their subjects."""
 
@@ -115,7 +98,7 @@ class AccountRooms:
     """What the routes need."""
 
     calls: CallStore
-    budgets: BudgetBook
+    budgets: Budgets
     ring: KeyRing
     audit: AuditStore
     clock: Clock
@@ -148,7 +131,9 @@ def add_accounts(router: APIRouter, rooms: AccountRooms) -> None:
         wanted = [(name, each) for name, each in named.items() if subject in ("", each.subject)]
         page, more = page_after(wanted, after, limit)
         now = rooms.clock.wall()
-        return BudgetPage(data=[_standing(each, rooms.budgets, now) for each in page], next=more)
+        return BudgetPage(
+            data=[standing_shown(each, await rooms.budgets.standing(each, now)) for each in page], next=more
+        )
 
     @router.get("/audit", openapi_extra=needs(Permission.READ))
     async def list_changes(
@@ -206,19 +191,4 @@ def _usage(line: CallSum) -> UsageShown:
         unpriced_calls=line.unpriced,
         latency_ms=line.latency and line.latency._asdict(),
         ttft_ms=line.ttft and line.ttft._asdict(),
-    )
-
-
-def _standing(budget: Budget, book: BudgetBook, now: float) -> BudgetStanding:
-    standing = book.standing(budget, now)
-    return BudgetStanding(
-        subject=budget.subject,
-        per=budget.period.kind,
-        mode=budget.mode,
-        amount=dollars(budget.amount),
-        spent=dollars(standing.spent),
-        reserved=dollars(standing.reserved),
-        left=dollars(standing.left),
-        starts=standing.starts,
-        ends=standing.ends,
     )

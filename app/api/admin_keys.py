@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, Field
 from structlog.typing import FilteringBoundLogger
 
-from app.api.admin_pages import LONGEST_ID, After, BudgetShown, Limit, Word
+from app.api.admin_pages import LONGEST_ID, After, Limit, Word
 from app.api.admin_route import admitted, needs
+from app.api.levels_shown import BudgetShown
 from app.auth.key_desk import KeyDesk
 from app.auth.roles import Permission
 from app.auth.snapshot import StoredKeys

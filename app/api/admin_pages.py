@@ -1,4 +1,4 @@
-"""What the admin API's lists have in common: their bounds, and what budgets look like in them."""
+"""What the admin API's lists have in common: their bounds."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel
-
-from app.config.allowances import Budget
 
 PAGE = 200
 """The most that one page holds."""
@@ -20,23 +17,6 @@ Word = Annotated[str, Query(max_length=300, pattern=r"^[^\x00]*$")]
 """A text to look for. No database takes a zero byte in one."""
 
 Entry = TypeVar("Entry")
-
-
-class BudgetShown(BaseModel):
-    """A budget, as the configuration writes one."""
-
-    amount: str
-    """Dollars."""
-    per: str
-    timezone: str
-    mode: str
-    notify: list[str]
-    fit_max_tokens: bool
-
-
-def budgets_shown(budgets: Sequence[Budget]) -> list[BudgetShown]:
-    """Show the budgets of a level."""
-    return [BudgetShown(**budget.model_dump(mode="json")) for budget in budgets]
 
 
 def page_after(named: Sequence[tuple[str, Entry]], after: str, limit: int) -> tuple[list[Entry], str | None]:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.api.asgi import REQUEST_ID
+from app.api.admin_reception import Admitted, Reception
 from app.api.json_body import parse_object
-from app.api.snapshot import Current
-from app.auth.roles import Authority, Permission, authorize
-from app.config.models import Config
+from app.auth.roles import Permission
 from app.errors import UnsupportedMedia
-from app.store.audit import By
 from providers.types import Json
 
 PERMISSION = "x-permission"
@@ -24,15 +20,6 @@ PERMISSION = "x-permission"
 
 class Undeclared(Exception):
     """A route of the admin API does not say who may take it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Who has sent a request, and the configuration that it is judged by."""
-
-    authority: Authority
-    config: Config
-    by: By
 
 
 def needs(permission: Permission) -> dict[str, Any]:
@@ -46,7 +33,7 @@ def admitted(request: Request) -> Admitted:
     return found
 
 
-def admin_route(current: Current) -> type[APIRoute]:
+def admin_route(reception: Reception) -> type[APIRoute]:
     """Give the class of routes that let in whoever has the permission that they declare."""
 
     class AdminRoute(APIRoute):
@@ -60,7 +47,7 @@ def admin_route(current: Current) -> type[APIRoute]:
             permission = Permission((self.openapi_extra or {})[PERMISSION])
 
             async def handle(request: Request) -> Response:
-                request.state.admitted = await admit(current, request, permission)
+                request.state.admitted = await reception.admit(request, permission)
                 return await answer(TextualRequest(request.scope, request.receive))
 
             return handle
@@ -68,17 +55,11 @@ def admin_route(current: Current) -> type[APIRoute]:
     return AdminRoute
 
 
-async def admit(current: Current, request: Request, permission: Permission) -> Admitted:
-    """Let a request in. Raises `Unauthorized`, `PermissionDenied`, `LimitReached`."""
-    snapshot = current.snapshot
-    principal = await snapshot.callers.identify(request.scope)
-    actor = f"key:{principal.name}" if principal.key and not principal.is_master else principal.name
-    by = By(actor, request.scope.get(REQUEST_ID))
-    return Admitted(authorize(principal, permission), snapshot.config, by)
-
-
 class TextualRequest(Request):
-    """A request whose JSON body is read strictly, its numbers as text: so `0.1` of a dollar is just that."""
+    """A request whose JSON body is read strictly, its numbers and flags as text, as the configuration's are.
+
+    So `0.1` of a dollar is just that, and `false` is no duration.
+    """
 
     async def json(self) -> Json:
         """Read the body. Raises `BadRequest`, `UnsupportedMedia`."""
@@ -92,4 +73,6 @@ def _textual(value: Json) -> Json:
         return {name: _textual(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_textual(each) for each in value]
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value

@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
+from app.api.endpoints import PLACES
 from app.auth.keyring import COME_AGAIN
 from app.errors import (
     BadRequest,
@@ -17,6 +19,9 @@ from app.errors import (
     retry_headers,
 )
 from app.store.database import StoreUnavailable
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_CALLS = f"calls go to {', '.join(f'/v1{place.path}' for place in PLACES.values())}"
 
 
 def add_errors(pages: FastAPI) -> None:
@@ -56,7 +61,7 @@ def _add_frameworks(pages: FastAPI) -> None:
     @pages.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            allow = tuple((error.headers or {}).items())
+            allow = (("allow", ", ".join(_methods(request))),)
             return _respond(
                 MethodNotAllowed(f"{request.scope['path']} does not take {request.method}.", headers=allow)
             )
@@ -65,7 +70,17 @@ def _add_frameworks(pages: FastAPI) -> None:
             return _respond(error.__cause__)
         if error.status_code == 400:
             return _respond(BadRequest("The body cannot be read."))
-        return _respond(NotFound(f"There is no {request.scope['path']} here. The API is described at /docs."))
+        return _respond(NotFound(f"There is no {request.scope['path']} here: {_CALLS}."))
+
+
+def _methods(request: Request) -> list[str]:
+    """Give the methods that a path takes: the framework tells those of the first of its routes."""
+    return [each for each in _METHODS if _is_taken(request, each)]
+
+
+def _is_taken(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.router.routes)
 
 
 def _respond(error: GatewayError) -> Response:

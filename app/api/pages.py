@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 import asyncio
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -11,7 +12,8 @@ from pydantic import BaseModel
 
 from app.api.addresses import is_loopback
 from app.api.admin import AdminRooms, Reloads, add_admin
-from app.api.descriptions import describe_calls
+from app.api.admin_reception import Reception
+from app.api.description import REFUSALS, add_description
 from app.api.page_errors import add_errors
 from app.api.readiness import Readiness
 from app.api.snapshot import Current
@@ -24,7 +26,7 @@ from app.errors import (
 from app.gateway.catalogue import described
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
-from providers.types import Json, Secret
+from providers.types import Secret
 
 
 class ModelCard(BaseModel):
@@ -67,6 +69,8 @@ class Ready(Health):
 
     configuration: Literal["current", "rejected"]
     """`rejected`: the one that was to be taken last cannot be used, and the last good one is at work."""
+    limits: Literal["exact", "degraded"]
+    """`degraded`: the state that processes share is lost, and each goes by `on_state_loss`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,26 +82,27 @@ class PageRooms:
     readiness: Readiness
     reloader: Reloads
     admin: AdminRooms
+    state_is_lost: Callable[[], bool]
     clock: Clock
     version: str
 
 
 def build_pages(rooms: PageRooms) -> FastAPI:
     """Build the FastAPI application for the pages."""
-    pages = FastAPI(title="Switchgear", version=rooms.version, redoc_url=None, redirect_slashes=False)
+    pages = FastAPI(
+        title="Switchgear",
+        version=rooms.version,
+        openapi_url=None,
+        docs_url=None,
+        redirect_slashes=False,
+        responses=REFUSALS,
+    )
+    reception = Reception(rooms.current, rooms.admin.accounts.ring)
     _add_models(pages, rooms)
-    add_admin(pages, rooms.admin)
+    add_admin(pages, rooms.admin, reception)
+    add_description(pages, reception)
     _add_health(pages, rooms)
     add_errors(pages)
-    describe = pages.openapi
-
-    def openapi() -> dict[str, Json]:
-        schema = describe()
-        for path, methods in describe_calls().items():
-            schema["paths"].setdefault(path, methods)
-        return schema
-
-    pages.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return pages
 
 
@@ -137,7 +142,11 @@ def _add_health(pages: FastAPI, rooms: PageRooms) -> None:
             raise Unavailable(
                 "The gateway is not ready to serve.", code="not_ready", headers=(("retry-after", "1"),)
             )
-        return Ready(status="ok", configuration="rejected" if rooms.reloader.rejected else "current")
+        return Ready(
+            status="ok",
+            configuration="rejected" if rooms.reloader.rejected else "current",
+            limits="degraded" if rooms.state_is_lost() else "exact",
+        )
 
     @pages.get("/metrics", tags=["health"], response_class=Response)
     async def metrics(request: Request) -> Response:

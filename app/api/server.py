@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -59,10 +59,10 @@ class Server(uvicorn.Server):
         self._hurried = False
         self._on_started: Callable[[], None] = _nothing
 
-    async def serve_on(self, listener: socket.socket, on_started: Callable[[], None]) -> None:
+    async def serve_on(self, listeners: Sequence[socket.socket], on_started: Callable[[], None]) -> None:
         """Serve until `stop`, and to the end of the last call. `on_started` hears when it accepts."""
         self._on_started = on_started
-        await self.serve(sockets=[listener])
+        await self.serve(sockets=list(listeners))
 
     def stop(self, how: Stop) -> None:
         """Begin to stop. Asked again, running calls are waited for no longer."""

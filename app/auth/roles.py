@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -64,3 +64,8 @@ def authorize(principal: Principal, permission: Permission) -> Authority:
 def grantable(roles: frozenset[str]) -> frozenset[str]:
     """Give the roles that one with these roles may give to others."""
     return frozenset().union(*(CONTAINED.get(role, frozenset()) for role in roles))
+
+
+def anyone_administers(principals: Iterable[Principal]) -> bool:
+    """Whether one of these callers may do anything at the admin API."""
+    return any(each.is_master or each.roles for each in principals)

@@ -15,7 +15,9 @@ from app.api.addresses import is_loopback
 from app.auth.keyring import KeyRing
 from app.auth.making import PREFIX, make_key
 from app.auth.presented import digest
+from app.auth.roles import anyone_administers
 from app.config.loader import DEFAULT_FILE, Loaded
+from app.config.models import Config
 from app.main import Running
 
 FIRST_KEY = "first"
@@ -32,6 +34,7 @@ async def ensure_key(loaded: Loaded, running: Running) -> str:
     Raises `UnsafeToListen`, `StoreUnavailable`.
     """
     config, now = loaded.config, time.time()
+    _refuse_unreachable_admin(config, running.keys)
     file = config.storage.local.with_suffix(".key")
     if _is_valid(file, running.keys):
         return _contents(file)
@@ -47,6 +50,18 @@ async def ensure_key(loaded: Loaded, running: Running) -> str:
         return key
     _write_private(file, key)
     return _contents(file)
+
+
+def _refuse_unreachable_admin(config: Config, keys: KeyRing) -> None:
+    """Refuse to show an admin API to other machines that nobody could use: a mistake that is better seen at once."""
+    admin = config.admin
+    if admin.port is None or is_loopback(admin.host):
+        return
+    if not (config.auth.jwt or anyone_administers(keys.principals())):
+        raise UnsafeToListen(
+            f"refusing to listen on {admin.host} (admin.host) without anybody who may administer: set "
+            "SWITCHGEAR_MASTER_KEY, or give a key `roles` (`switchgear keys create --roles admin NAME`)"
+        )
 
 
 def greeting(url: str, model: str, key: str, create: str) -> str:

@@ -13,7 +13,7 @@ from app.cli.addresses import in_url, reachable
 from app.cli.options import fail, load_or_fail
 
 if TYPE_CHECKING:
-    from app.config.models import Server
+    from app.config.models import Config, Server
 
 WITHIN = 2.0
 """Seconds for everything: connecting, asking, reading."""
@@ -78,11 +78,23 @@ def chosen_address(url: str | None, config: list[Path] | None) -> Address:
 
 def address_of(server: Server) -> Address:
     """Give the address of the gateway of a configuration, with a `Host` that its `allowed_hosts` take."""
-    host = reachable(server.host)
-    name = f"{in_url(host)}:{server.port}"
+    return _address(server.host, server.port, server)
+
+
+def admin_address_of(config: Config) -> Address:
+    """Give the address of the admin API of a configuration, likewise."""
+    admin = config.admin
+    if admin.port is None:
+        return address_of(config.server)
+    return _address(admin.host, admin.port, config.server)
+
+
+def _address(listening: str, port: int, server: Server) -> Address:
+    host = reachable(listening)
+    name = f"{in_url(host)}:{port}"
     if server.allowed_hosts and "*" not in server.allowed_hosts:
         name = server.allowed_hosts[0].replace("*", "healthcheck")
-    return Address(host, server.port, name)
+    return Address(host, port, name)
 
 
 def _address_in(url: str) -> Address:

@@ -17,8 +17,8 @@ from app.auth.key_desk import RESERVED, KeyDesk
 from app.auth.principal import Principal
 from app.auth.roles import Authority
 from app.cli.database import database_of, exists, stored_keys
+from app.cli.entries import print_entries, print_entry
 from app.cli.options import fail
-from app.cli.output import print_json, print_pairs, print_table
 from app.cli.times import time_text
 from app.config.identities import Key, KeySettings
 from app.config.loader import Loaded
@@ -29,6 +29,15 @@ from app.store.keys import KeyStore, StoredKey
 from providers.types import Json
 
 Done = TypeVar("Done")
+_TITLES: Mapping[str, str] = {
+    "name": "name",
+    "state": "state",
+    "hint": "ends in",
+    "models": "models",
+    "created": "created",
+    "expires": "expires",
+    "source": "source",
+}
 NOTICED = "a running gateway takes notice within a second"
 
 
@@ -85,10 +94,7 @@ def show_one(loaded: Loaded, name: str, *, as_json: bool) -> None:
     """Show what a live key carries; ends with 1 if there is none. Raises `StoreUnavailable`."""
     key = _of_live_key(loaded, name, lambda desk: desk.find(name))
     shown = {**asdict(_of_database(key, time.time())), **_carried(key)}
-    if as_json:
-        print_json(shown)
-    else:
-        print_pairs([(title, _text(value)) for title, value in shown.items()])
+    print_entry(shown, as_json=as_json)
 
 
 def show(loaded: Loaded, *, as_json: bool) -> None:
@@ -99,13 +105,8 @@ def show(loaded: Loaded, *, as_json: bool) -> None:
         *(_of_configuration(key, now) for key in loaded.config.auth.keys),
         *(_of_database(k, now) for k in stored),
     ]
-    if as_json:
-        print_json([asdict(row) for row in rows])
-    elif not rows:
-        typer.echo("No keys yet: make one with `switchgear keys create NAME`.")
-    else:
-        columns = ("name", "state", "ends in", "models", "created", "expires", "source")
-        print_table(columns, [_cells(row) for row in rows])
+    none = "No keys yet: make one with `switchgear keys create NAME`."
+    print_entries([asdict(row) for row in rows], _TITLES, none, as_json=as_json)
 
 
 def _of_live_key(loaded: Loaded, name: str, work: Callable[[KeyDesk], Awaitable[Done]]) -> Done:
@@ -150,12 +151,6 @@ def _carried(key: StoredKey) -> Mapping[str, Json]:
     }
 
 
-def _text(value: Json) -> str:
-    if isinstance(value, Mapping):
-        value = [f"{name}={each}" for name, each in value.items()]
-    return ", ".join(value) or "-" if isinstance(value, list | tuple) else str(value or "-")
-
-
 def _configured(loaded: Loaded) -> set[str]:
     return {key.name for key in loaded.config.auth.keys}
 
@@ -185,16 +180,3 @@ def _state(expires: float | None, revoked: float | None, now: float) -> str:
 
 def _time(seconds: float | None) -> str | None:
     return None if seconds is None else time_text(seconds)
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    models = ", ".join(row.models) or "all"
-    return (
-        row.name,
-        row.state,
-        row.hint or "-",
-        models,
-        row.created or "-",
-        row.expires or "never",
-        row.source,
-    )

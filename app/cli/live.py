@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from app.cli.healthcheck import address_of, ask
+from app.cli.healthcheck import Address, admin_address_of, ask
 from app.config.models import Config
 from providers.types import Json
 
@@ -44,16 +44,15 @@ class Found:
 
 def ask_gateway(config: Config) -> Found:
     """Ask the gateway of a configuration how its providers stand. Total."""
-    states, problem = fetch(config, PATH, _read)
+    states, problem = fetch(config, admin_address_of(config), PATH, _read)
     return Found(states or {}, f"{UNSHOWN}: {problem}" if problem else "")
 
 
-def fetch(config: Config, path: str, read: Callable[[Json], T]) -> tuple[T | None, str]:
+def fetch(config: Config, address: Address, path: str, read: Callable[[Json], T]) -> tuple[T | None, str]:
     """Get a page of the gateway of a configuration: what `read` makes of it, or why there is none. Total."""
     key = config.auth.master_key
     if not key:
         return None, "asking a running gateway takes its master key (SWITCHGEAR_MASTER_KEY)"
-    address = address_of(config.server)
     health = ask(address)
     place = f"{address.host}:{address.port}"
     if not health.answers:

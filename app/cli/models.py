@@ -11,10 +11,12 @@ from structlog import get_logger
 
 from app.auth.principal import Principal
 from app.cli.database import database_of, exists
+from app.cli.healthcheck import address_of
 from app.cli.live import fetch
 from app.cli.output import print_json, print_table
 from app.config.activation import ActiveProvider
 from app.config.loader import Loaded
+from app.config.models import Config
 from app.config.storage import Storage
 from app.config.tls import context
 from app.gateway.catalogue import Catalogue, described
@@ -45,7 +47,7 @@ def models(loaded: Loaded, *, as_json: bool, asking: bool) -> None:
 
     Says on standard error whose lists are missing.
     """
-    rows, problem = (None, "") if asking else fetch(loaded.config, "/v1/models", lambda page: page["data"])
+    rows, problem = (None, "") if asking else _as_running(loaded.config)
     if rows is None:
         lists = ModelLists(get_logger(), _NoCounts(), lambda: 0.0)
         if asking:
@@ -63,6 +65,10 @@ def models(loaded: Loaded, *, as_json: bool, asking: bool) -> None:
         )
     if problem:
         typer.echo(problem, err=True)
+
+
+def _as_running(config: Config) -> tuple[list[JsonObject] | None, str]:
+    return fetch(config, address_of(config.server), "/v1/models", lambda page: page["data"])
 
 
 _ENVELOPE = frozenset({"object", "created"})

@@ -10,6 +10,7 @@ import typer
 
 from app.cli.groups import providers
 from app.cli.key_group import keys
+from app.cli.level_groups import budgets, levels
 from app.cli.options import AsJson, ConfigFiles, fail, failing_on, load_or_fail
 
 program = typer.Typer(
@@ -19,8 +20,8 @@ program = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-program.add_typer(keys)
-program.add_typer(providers)
+for group in (keys, *levels, budgets, providers):
+    program.add_typer(group)
 
 
 @program.callback(invoke_without_command=True)
@@ -52,10 +53,11 @@ def run(
     from app.cli.first_start import UnsafeToListen
     from app.cli.run import run as serve
     from app.config.loader import load
+    from app.state.opening import ClientMissing
     from app.store.database import StoreUnavailable
 
     report_warnings(loaded)
-    with failing_on(UnsafeToListen, CannotListen, StoreUnavailable):
+    with failing_on(UnsafeToListen, CannotListen, ClientMissing, StoreUnavailable):
         serve(loaded, lambda: load(config or [], os.environ, overrides))
 
 

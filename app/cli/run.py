@@ -6,14 +6,17 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import uvloop
 from structlog.typing import FilteringBoundLogger
 
-from app.api.listening import listen
+from app.api.admin_door import AdminDoor
+from app.api.asgi import App
+from app.api.listening import listen, wanted_by
 from app.api.server import LAST_ANSWERS, LAST_BYTES, Server, Stop, http_server
 from app.api.snapshot import Current
 from app.auth.making import PREFIX
@@ -66,17 +69,24 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
     config = loaded.config
     async with create_app(loaded, setting.read, log, out) as running:
         key = await ensure_key(loaded, running)
-        listener = listen(config.server.host, config.server.port, lifeline.inherited)
+        listeners = listen(wanted_by(config), lifeline.inherited)
+        host, port, *_ = listeners[0].getsockname()
         server = http_server(
-            running.app, config.server, new_id, running.refused, running.readiness, running.porter
+            _behind_doors(running.app, listeners),
+            config.server,
+            new_id,
+            running.refused,
+            running.readiness,
+            running.porter,
         )
-        host, port = listener.getsockname()[:2]
         log.info(
             "listening", version=VERSION, host=host, port=port, providers=[p.name for p in loaded.providers]
         )
+        for admin in listeners[1:]:
+            log.info("listening_for_admin", host=admin.getsockname()[0], port=admin.getsockname()[1])
         for notice in loaded.notices:
             log.info("configuration", notice=notice)
-        if lifeline.inherited is None or key.startswith(PREFIX):
+        if not lifeline.inherited or key.startswith(PREFIX):
             url = f"http://{in_url(reachable(host))}:{port}"
             example = running.current.snapshot.router.example()
             out.write(greeting(url, example, key, create_command(loaded.files)))
@@ -84,7 +94,14 @@ async def _serve_to(out: Output, log: FilteringBoundLogger, setting: Setting) ->
         _reload_on_hangup(running.reloader)
         _stop_when_told(server, running.current, lifeline)
         _collect_less()
-        await server.serve_on(listener, lambda: lifeline.ready(listener))
+        await server.serve_on(listeners, lambda: lifeline.ready(listeners))
+
+
+def _behind_doors(app: App, listeners: Sequence[socket.socket]) -> App:
+    """Keep what comes through the admin API's own port apart, where it has one."""
+    for admin in listeners[1:]:
+        app = AdminDoor(app, admin.getsockname()[1], new_id)
+    return app
 
 
 def _collect_less() -> None:

@@ -16,14 +16,13 @@ from pydantic import (
 )
 
 from app.config.amounts import Capacity, Dollars, PriceText, Shares, Zone
-from app.config.scalars import Flag, Listing, Text, refuse
+from app.config.scalars import Flag, Listing, Maybe, Text, refuse
 from app.config.section import Section
+from app.config.state import OnStateLoss
 
 
 class Limits(Section):
     """How fast something may be used. What is not there is not limited."""
-
-    later = frozenset({"on_state_loss"})
 
     rpm: Capacity = None
     """Requests in any 60 seconds."""
@@ -37,11 +36,13 @@ class Limits(Section):
     """Tokens of answers in any 60 seconds."""
     concurrency: Capacity = None
     """Requests that may be under way at once."""
+    on_state_loss: Maybe[OnStateLoss] = None
+    """What becomes of these while the Redis in `state` is lost. Default: as `on_state_loss` says for all."""
 
     @property
     def stated(self) -> Mapping[str, int]:
         """Give the limits that there are: kind → capacity."""
-        values = {kind: getattr(self, kind) for kind in Limits.model_fields}
+        values = {kind: getattr(self, kind) for kind in Limits.model_fields if kind != "on_state_loss"}
         return {kind: capacity for kind, capacity in values.items() if capacity is not None}
 
 
@@ -72,6 +73,8 @@ class Budget(Section):
     """Shares of the amount that are told of once a period when they are spent, in ascending order."""
     fit_max_tokens: Flag = False
     """Whether to lower the `max_tokens` that the provider gets to what the rest of the budget pays for."""
+    on_state_loss: Maybe[OnStateLoss] = None
+    """What becomes of it while the Redis in `state` is lost. Default: `closed` if strict, else as `on_state_loss`."""
 
 
 def _one_or_several(

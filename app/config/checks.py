@@ -10,6 +10,7 @@ from app.config import chains, credentials, membership, trust, urls
 from app.config.models import Config
 from app.config.problems import Mark, Path, Problem
 from app.config.shape import secrets_in
+from app.config.state import MEMORY, kind_of
 from app.config.tree import Node, child, keys_of, nearest, place
 
 
@@ -25,7 +26,9 @@ def check(config: Config, tree: Node, catalog: Collection[str]) -> Iterator[Prob
             config, {each: keys_of(child(tree, each)) for each in membership.SECTIONS.values()}
         ),
         *trust.findings(config.auth.jwt),
+        *_ports(config),
         *_webhook(config),
+        *_workers(config),
         *_empty_keys(config, catalog),
     )
     for path, message, hint in findings:
@@ -42,6 +45,14 @@ def _in_the_form_written(findings: Iterator[chains.Finding], tree: Node) -> Iter
         yield written, message, hint
 
 
+def _ports(config: Config) -> Iterator[credentials.Finding]:
+    port = config.admin.port
+    # On two addresses too: it is the port by which a request is told to be the admin API's.
+    if port and port == config.server.port:
+        hint = "give it another one, or leave it out to have the admin API on `server.port`"
+        yield ("admin", "port"), "is the same as `server.port`", hint
+
+
 def _webhook(config: Config) -> Iterator[credentials.Finding]:
     said = config.notifications
     if said.webhook and (
@@ -50,6 +61,16 @@ def _webhook(config: Config) -> Iterator[credentials.Finding]:
         )
     ):
         yield ("notifications", "webhook"), *fault
+
+
+def _workers(config: Config) -> Iterator[credentials.Finding]:
+    """Refuse several workers that would each count for themselves."""
+    workers = getattr(config.server, "workers", 1)
+    if workers > 1 and kind_of(config.state) == MEMORY:
+        message = (
+            f"{workers} workers would each have limits and budgets of their own, so all would be exceeded"
+        )
+        yield ("server", "workers"), message, "set `state` to redis://host:6379/0, or keep one worker"
 
 
 def _empty_keys(config: Config, catalog: Collection[str]) -> Iterator[credentials.Finding]:
@@ -91,7 +112,7 @@ def literal_secrets(config: Config, tree: Node) -> Iterator[Mark]:
     """Give the places of secrets that stand in a file as they are."""
     for path, secret in secrets_in(config):
         node = nearest(tree, path)
-        if secret and node.literal:
+        if secret and node.literal and (path != ("state",) or "@" in secret.reveal()):
             yield node.mark
     storage = nearest(tree, ("storage",))
     if config.storage.has_password and storage.literal:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from app.config.accounting import Ledger, Notifications
+from app.config.administration import Admin, Audit
 from app.config.allowances import Budget, Budgets, LimitGroup, Limiting, Limits, Plan, Price, told_apart
 from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
 from app.config.issuers import Issuer
@@ -36,6 +37,7 @@ from app.config.scalars import (
     refuse,
 )
 from app.config.section import EMPTY, Section
+from app.config.state import IN_MEMORY, OnStateLoss, StateUrl
 from app.config.storage import Storage
 from providers.facts import ModelFacts
 from providers.types import Secret
@@ -218,12 +220,12 @@ class Logging(Section):
 class Config(Section):
     """Settings of Switchgear. Every key is optional; top-level keys that begin with `x-` are ignored."""
 
-    later = frozenset({"admin", "on_state_loss", "state"})
-
     version: Annotated[Count, BeforeValidator(_version)] = 1
     """Version of this format: 1."""
     server: Server = Server()
     """Where and how the gateway listens."""
+    admin: Admin = Admin()
+    """Where the admin API answers, and how often it may be asked."""
     metrics: Metrics = Metrics()
     """Who may read `/metrics`."""
     auth: Auth = Auth()
@@ -248,14 +250,25 @@ class Config(Section):
         EMPTY
     )
     """Limits that several upstream models share."""
+    on_state_loss: OnStateLoss = "local_share"
+    """While the Redis in `state` is lost: `local_share` of each limit, limit ÷ processes; `open`; or `closed`."""
+    state: StateUrl = Field(default_factory=lambda: IN_MEMORY)
+    """Where limits and budgets are kept: memory://, or redis://user:password@host:6379/0 for several processes."""
     storage: Storage = Storage(Secret("sqlite:///data/switchgear.db"))
     """Where keys and usage are kept: sqlite:///path or postgresql://user:password@host/database, or a file that holds it."""
     ledger: Ledger = Ledger()
     """How calls are accounted."""
+    audit: Audit = Audit()
+    """What is kept of who changed what."""
     notifications: Notifications = Notifications()
     """Who is told when a share of a budget is spent."""
     logging: Logging = Logging()
     """What is logged, and how."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses that are listened on."""
+        return (self.server.host,) if self.admin.port is None else (self.server.host, self.admin.host)
 
     @property
     def spool_folder(self) -> Path:

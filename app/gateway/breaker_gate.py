@@ -21,7 +21,7 @@ class BreakerGate:
     breakers: Breakers
     clock: Clock
 
-    def take(self, _ticket: Ticket, target: Target) -> Passage:
+    async def take(self, _ticket: Ticket, target: Target) -> Passage:
         """Let an attempt through. Raises `Unavailable` while the target is left alone."""
         admitted = self.breakers.admit(target.provider, target.model, self.clock.monotonic())
         if isinstance(admitted, Barred):

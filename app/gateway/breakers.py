@@ -44,6 +44,7 @@ class Breakers:
         self._random = random
         self._providers: dict[str, Breaker] = {}
         self._models: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
+        self._hints: Mapping[tuple[str, str | None], float] = {}
         self.configure(settings)
 
     def configure(self, settings: Mapping[str, BreakerSettings]) -> None:
@@ -58,6 +59,8 @@ class Breakers:
 
     def admit(self, provider: str, model: str, now: float) -> Permits | Barred:
         """Let an attempt pass if both breakers do; else nothing is taken."""
+        if self._hints and (wait := self._hinted(provider, model, now)):
+            return Barred(wait)
         luck = self._random()
         whole = self._provider(provider).admit(now, luck)
         part = self._model(provider, model).admit(now, luck)
@@ -70,6 +73,18 @@ class Breakers:
             else:
                 waits.append(each.retry_after)
         return Barred(max(waits))
+
+    def take_hints(self, hints: Mapping[tuple[str, str | None], float]) -> None:
+        """Leave alone what other processes have opened, each until its time. What is not there any more is free."""
+        self._hints = hints
+
+    def openings(self, now: float) -> list[tuple[tuple[str, str | None], float]]:
+        """Give what this process has opened itself, with the seconds until it probes."""
+        return [
+            ((each.provider, each.model), each.snapshot.probe_in)
+            for each in self.standings(now)
+            if each.snapshot.probe_in is not None
+        ]
 
     def standings(self, now: float) -> Iterator[Standing]:
         """Say how each stands: providers first, in their order, then models."""
@@ -84,6 +99,14 @@ class Breakers:
         for name, model in self._models:
             if name == provider:
                 self._models[name, model].reset()
+
+    def _hinted(self, provider: str, model: str, now: float) -> float:
+        """Give the seconds for which others leave it alone. What is not closed here has a mind of its own."""
+        until = max(self._hints.get((provider, None), now), self._hints.get((provider, model), now))
+        states = {
+            each.snapshot(now).state for each in (self._provider(provider), self._model(provider, model))
+        }
+        return until - now if states == {"closed"} else 0.0
 
     def _provider(self, name: str) -> Breaker:
         # A call that began with an earlier configuration may come with a provider that is gone.

@@ -2,68 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.errors import LimitReached
+from app.errors import DEGRADED, LimitReached
 from app.gateway.forecast import Forecasts, amounts
 from app.gateway.guard import Admission, Ticket
 from app.gateway.rules import LimitRules
 from app.limits.ask import Amounts, Refusal, Standing, Tightest
-from app.limits.memory import Hold, MemoryLimits
-from app.limits.queue import Priority, WaitingRoom
-from app.telemetry.clock import Clock
+from app.limits.limiter import Held, Limiter
+from app.limits.queue import Priority
 from app.telemetry.record import CallRecord
 
 
+@dataclass(frozen=True, slots=True)
 class ClientLimits:
     """Takes from all the client's limits in one step, or from none; may let a call wait for room."""
 
-    def __init__(self, rules: LimitRules, meters: MemoryLimits, forecasts: Forecasts, clock: Clock) -> None:
-        """Call it where an event loop runs."""
-        self._rules = rules
-        self._meters = meters
-        self._forecasts = forecasts
-        self._now = clock.monotonic
-        self._room: WaitingRoom[Hold] = WaitingRoom(asyncio.get_running_loop(), self._give_back)
+    rules: LimitRules
+    limiter: Limiter
+    forecasts: Forecasts
 
     async def admit(self, ticket: Ticket) -> Admission:
-        """Reserve what the call will probably use. Raises `LimitReached`."""
-        limits = self._rules.of_client(ticket.principal, ticket.call.model)
+        """Reserve what the call will probably use. Raises `LimitReached`, `Unavailable`."""
+        limits = self.rules.of_client(ticket.principal, ticket.call.model)
         if not limits:
-            return _Learning(self._forecasts)
-        asked = amounts(ticket.forecast, limits)
-        taken = await self._room.wait(
+            return _Learning(self.forecasts)
+        answer = await self.limiter.wait(
             limits,
-            lambda: self._meters.take(limits, asked, self._now()),
+            amounts(ticket.forecast, limits),
             priority=Priority[ticket.principal.priority.upper()],
-            max_wait=self._rules.max_wait(ticket.call.model),
+            max_wait=self.rules.max_wait(ticket.call.model),
         )
-        headers = standing_headers(Tightest.among(self._meters.standings(limits, self._now())))
-        if isinstance(taken, Refusal):
-            raise limit_reached(taken, headers)
+        headers = standing_headers(Tightest.among(answer.standings()))
+        if answer.degraded:
+            headers.append(DEGRADED)
+        if isinstance(answer.taken, Refusal):
+            raise limit_reached(answer.taken, headers)
         ticket.headers += headers
-        return _Held(self, taken)
-
-    def settle(self, hold: Hold, record: CallRecord) -> None:
-        """Replace what was reserved by what was used, and let in who waits."""
-        unserved = record.attempts == 0 and record.cache is None
-        hold.settle(_used(record), self._now(), refund_requests=unserved)
-        self._forecasts.learn(record)
-        self._room.wake()
-
-    def _give_back(self, hold: Hold) -> None:
-        hold.settle(None, self._now(), refund_requests=True)
+        return _Held(answer.taken, self.forecasts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    limits: ClientLimits
-    hold: Hold
+    hold: Held
+    forecasts: Forecasts
 
     def settle(self, record: CallRecord, /) -> CallRecord:
-        self.limits.settle(self.hold, record)
+        unserved = record.attempts == 0 and record.cache is None
+        self.hold.settle(_used(record), refund_requests=unserved)
+        self.forecasts.learn(record)
         return record
 
 

@@ -28,11 +28,11 @@ class CredentialGate:
     notices: Notices
     clock: Clock
 
-    def take(self, ticket: Ticket, target: Target) -> Use:
+    async def take(self, ticket: Ticket, target: Target) -> Use:
         """Let an attempt through. Raises `LimitReached`, or `Upstream` while no credential can be used."""
         pool = self.credentials.of(target.provider)
         if pool is None:
-            return _Without(target, self.limits.take(ticket, target))
+            return _Without(target, await self.limits.take(ticket, target))
         now, tokens = self.clock.monotonic(), _tokens(ticket)
         waiting = pool.candidates(target.model, tokens, now)
         if ticket.mark:
@@ -42,7 +42,7 @@ class CredentialGate:
         for index, each in enumerate(waiting):
             chosen = each.credential.used_for(target)
             try:
-                passage = self.limits.take(ticket, chosen)
+                passage = await self.limits.take(ticket, chosen)
             except LimitReached as refused:
                 full.append(refused)
                 continue

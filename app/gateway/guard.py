@@ -91,7 +91,7 @@ class Passage(Protocol):
 class Gate(Protocol):
     """Lets attempts at a target through or not."""
 
-    def take(self, ticket: Ticket, target: Target) -> Passage:
+    async def take(self, ticket: Ticket, target: Target) -> Passage:
         """Let an attempt through. Raises the `GatewayError` that keeps it out, having taken nothing."""
         ...
 
@@ -128,7 +128,7 @@ class Use(Protocol):
 class Chooser(Protocol):
     """The last gate of an attempt: it chooses the credential, with what holds for that alone."""
 
-    def take(self, ticket: Ticket, target: Target) -> Use:
+    async def take(self, ticket: Ticket, target: Target) -> Use:
         """Let an attempt through. Raises the `GatewayError` that keeps it out, having taken nothing."""
         ...
 
@@ -159,20 +159,22 @@ class Admissions:
 class Passages:
     """The passages of one attempt, taken all or none, settled together exactly once."""
 
-    def __init__(self, gates: Sequence[Gate], ticket: Ticket, target: Target) -> None:
-        """Pass every gate in order. Raises what the first closed one raises, the others given back."""
+    def __init__(self) -> None:
         self._held: list[Passage] = []
+
+    async def take(self, gates: Sequence[Gate], ticket: Ticket, target: Target) -> None:
+        """Pass every gate in order. Raises what the first closed one raises, the others given back."""
         try:
             for gate in gates:
-                self._held.append(gate.take(ticket, target))
+                self._held.append(await gate.take(ticket, target))
         except BaseException:
             self.settle(Spent(None, None))
             raise
 
-    def choose(self, chooser: Chooser, ticket: Ticket, target: Target) -> Use:
+    async def choose(self, chooser: Chooser, ticket: Ticket, target: Target) -> Use:
         """Pass the last gate too. Raises what it raises, the others given back."""
         try:
-            use = chooser.take(ticket, target)
+            use = await chooser.take(ticket, target)
         except BaseException:
             self.settle(Spent(None, None))
             raise

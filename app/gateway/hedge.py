@@ -42,11 +42,16 @@ class Hedge:
         """Whether a hedge is paid for."""
         return self._saved >= _PRICE
 
-    def spend(self) -> None:
-        """Note a hedge."""
-        assert self.allows, "who hedges has asked"
+    def take(self) -> bool:
+        """Pay for a hedge, if there is enough for one."""
+        if not self.allows:
+            return False
         self._saved -= _PRICE
-        self.count("started")
+        return True
+
+    def give_back(self) -> None:
+        """Take back what was paid for a hedge that did not begin."""
+        self._saved += _PRICE
 
     def wait(self, target: str, *, stream: bool) -> float | None:
         """Give the seconds without content after which another target is tried. None: not at all."""

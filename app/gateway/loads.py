@@ -79,7 +79,7 @@ class LoadGate:
     loads: Loads
     clock: Clock
 
-    def take(self, ticket: Ticket, target: Target) -> Passage:
+    async def take(self, ticket: Ticket, target: Target) -> Passage:
         """Count the attempt in. Never raises."""
         load = self.loads.watched(target)
         if load is None:

@@ -27,7 +27,7 @@ from app.gateway.trial import Trial
 from providers.errors import UpstreamError
 from providers.types import Target
 
-Beside = Callable[[], Trial | None]
+Beside = Callable[[], Awaitable[Trial | None]]
 """Begins an attempt at another target while one runs. None: there is no other that may be tried."""
 
 
@@ -45,7 +45,7 @@ class Ways:
 
     patience: Callable[[str], Patience]
     """By provider."""
-    begin: Callable[[Target], Trial]
+    begin: Callable[[Target], Awaitable[Trial]]
     """Passes the gates of a target. Raises the `GatewayError` that keeps the attempt out."""
     attempt: Callable[[Trial, Beside], Awaitable[Trial]]
     """Tries it, to the end of the answer, and may begin another beside it. Gives what has answered.
@@ -81,14 +81,14 @@ class Pursuit:
             target = self.route.next(failure)
         raise self.failure or min(self.closed, key=_wait)
 
-    def beside(self) -> Trial | None:
+    async def beside(self) -> Trial | None:
         """Begin an attempt at the next target that lets one through, if the call may take another try."""
         if self.client.left or self.tries >= self.ways.max_attempts:
             return None
         for target in self.route.others():
             # One that is closed now is asked again if its turn comes.
             with suppress(GatewayError):
-                trial = self.ways.begin(target)
+                trial = await self.ways.begin(target)
                 self.route.give(target)
                 self.tries += 1
                 self.ways.patience(target.provider).budget.earn()
@@ -101,7 +101,7 @@ class Pursuit:
         patience = self.ways.patience(target.provider)
         tries_here = 0
         failed: Failure | None = None
-        while trial := self._begin(target):
+        while trial := await self._begin(target):
             if not tries_here:
                 patience.budget.earn()
             tries_here += 1
@@ -125,13 +125,13 @@ class Pursuit:
             await asyncio.sleep(step.seconds)
         return failed or self.closed[-1]
 
-    def _begin(self, target: Target) -> Trial | None:
+    async def _begin(self, target: Target) -> Trial | None:
         """Pass the gates of a target, or note what keeps the attempt out."""
         if self.client.left:
             # A call that is drained is read to its end; none is begun for nobody.
             raise asyncio.CancelledError
         try:
-            return self.ways.begin(target)
+            return await self.ways.begin(target)
         except GatewayError as error:
             self.closed.append(error)
             self.ways.trail.skipped(target, error)

@@ -80,11 +80,28 @@ class Race:
         self._start(first)
         await asyncio.wait(self._tasks.values(), timeout=wait)
         late = self._winner is None and not self._tasks[first].done()
-        if late and self.hedge.allows and (second := beside()):
-            self.hedge.spend()
-            second.contest = self
-            self._start(second)
+        if late and self.hedge.take():
+            await self._start_beside(beside)
         await asyncio.wait(self._tasks.values())
+
+    async def _start_beside(self, beside: Beside) -> None:
+        second: Trial | None = None
+        try:
+            second = await beside()
+        finally:
+            if second is None:
+                self.hedge.give_back()
+        if second is None:
+            return
+        if self._winner is not None:
+            # It has come while the gates of the second were being asked.
+            self.log.end_attempt(second, CANCELLED)
+            self.log.current = self._winner
+            self.hedge.give_back()
+            return
+        self.hedge.count("started")
+        second.contest = self
+        self._start(second)
 
     def _start(self, trial: Trial) -> None:
         self._tasks[trial] = asyncio.get_running_loop().create_task(self.attempt(trial), name="attempt")

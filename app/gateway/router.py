@@ -262,6 +262,6 @@ def _target(provider: ActiveProvider, model: str) -> Target:
         drop=provider.drop,
         headers=provider.headers,
         max_tokens=provider.max_tokens,
-        options=provider.options,
         paths=provider.paths,
+        options=provider.options,
     )

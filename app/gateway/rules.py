@@ -151,7 +151,10 @@ class BudgetRules:
 
 
 def _limits(subject: str, settings: LimitSettings) -> list[Limit]:
-    return [Limit(subject, LimitKind(kind), capacity) for kind, capacity in settings.stated.items()]
+    return [
+        Limit(subject, LimitKind(kind), capacity, settings.on_state_loss)
+        for kind, capacity in settings.stated.items()
+    ]
 
 
 def _budgets(subject: str, settings: Iterable[BudgetSettings]) -> tuple[ClientBudget, ...]:
@@ -163,6 +166,7 @@ def _budgets(subject: str, settings: Iterable[BudgetSettings]) -> tuple[ClientBu
                 Period(PeriodKind(given.per), given.timezone),
                 given.mode,
                 given.notify,
+                given.on_state_loss,
             ),
             given.fit_max_tokens,
         )

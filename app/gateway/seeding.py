@@ -1,19 +1,15 @@
-"""What budgets begin with when the gateway starts, or takes another configuration."""
+"""Which budgets there are: what they have spent is read when the gateway starts, takes another configuration, or Redis forgets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from structlog.typing import FilteringBoundLogger
 
 from app.auth.principal import Principal
 from app.gateway.rules import BudgetRules
 from app.gateway.subjects import PLAN
-from app.store.database import StoreUnavailable
 from app.store.spending import SpendStore
-from app.usage.budget_book import BudgetBook
-from app.usage.seeding import seed
+from app.usage.budgets import Budget
 
 LONGEST_PERIOD = 32 * 86_400.0
 """Seconds that hold every period of a budget that ends."""
@@ -21,26 +17,26 @@ LONGEST_PERIOD = 32 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Seeding:
-    """Tells budgets what their running periods have spent, as the ledger has it."""
+    """The budgets of a configuration. Implements `app.usage.budgeting.Known`."""
 
     spending: SpendStore
     rules: BudgetRules
-    log: FilteringBoundLogger
+    principals: Callable[[], Sequence[Principal]]
+    """All callers that are known by name."""
+    now: Callable[[], float]
+    """Unix seconds."""
+    new_plans: bool = True
+    """Whether plans may have budgets that nobody has learnt of yet."""
 
-    async def seed(
-        self, book: BudgetBook, principals: Sequence[Principal], now: float, *, holders: bool = True
-    ) -> None:
-        """Seed the budgets of these callers, and those of all other `holders` of plans that have spent.
+    def named(self) -> Sequence[Budget]:
+        """Give the budgets of all levels, models and providers, and of the callers that are known."""
+        return self.rules.known(self.principals())
 
-        Raises `StoreUnavailable` where a strict budget would not be kept.
-        """
-        budgets = self.rules.known(principals)
-        if holders:
-            try:
-                # Tokens name users that stand nowhere else.
-                spent = await self.spending.subjects(PLAN, int(now - LONGEST_PERIOD))
-                budgets += self.rules.of_plans(spent)
-            except StoreUnavailable:
-                if self.rules.has_strict_plans():
-                    raise
-        await seed(book, budgets, self.spending, now, self.log)
+    async def of_holders(self) -> Sequence[Budget]:
+        """Give those of all holders of plans that have spent: tokens name users that stand nowhere else. Raises `StoreUnavailable`."""
+        return self.rules.of_plans(await self.spending.subjects(PLAN, int(self.now() - LONGEST_PERIOD)))
+
+    @property
+    def strict_holders(self) -> bool:
+        """Whether one of those may be strict, and not known yet."""
+        return self.new_plans and self.rules.has_strict_plans()

@@ -32,12 +32,13 @@ class Settlement:
         self._ledger.begin(_intent(ticket, self.log, []))
         self._intended = True
 
-    def begin_attempt(
+    async def begin_attempt(
         self, ticket: Ticket, target: Target, rates: Rates | None, gates: Sequence[Gate], chooser: Chooser
     ) -> Trial:
         """Pass the gates of a target, and note what they hold. Raises the closed gate's error."""
-        passages = Passages(gates, ticket, target)
-        use = passages.choose(chooser, ticket, target)
+        passages = Passages()
+        await passages.take(gates, ticket, target)
+        use = await passages.choose(chooser, ticket, target)
         trial = self.log.begin_attempt(use, rates, passages)
         if passages.charges():
             self._ledger.begin(_intent(ticket, self.log, [*self.log.charges, *self.log.held()]))

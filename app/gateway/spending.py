@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from app.errors import BadRequest, BudgetExceeded
+from app.errors import DEGRADED, BadRequest, BudgetExceeded
 from app.gateway.balance import Ask
 from app.gateway.forecast import CAPS, Forecast, choices, input_bound
 from app.gateway.guard import Admission, Passage, Spent, Ticket
@@ -23,7 +23,7 @@ from app.gateway.units import NOTHING, WORDS, most
 from app.store.money import dollars
 from app.telemetry.clock import Clock
 from app.telemetry.record import CallRecord, Charge
-from app.usage.budget_book import BudgetBook, Reservation
+from app.usage.budgeting import Budgets, Reserved
 from app.usage.budgets import Budget, BudgetRefusal
 from app.usage.budgets import Charge as BudgetCharge
 from app.usage.price_book import PriceBook
@@ -75,7 +75,7 @@ class Purse:
     """Reserves for calls, and tells of budgets that are nearly spent."""
 
     def __init__(
-        self, book: BudgetBook, prices: Prices, notices: Notices, clock: Clock, *, unknown_price: str
+        self, book: Budgets, prices: Prices, notices: Notices, clock: Clock, *, unknown_price: str
     ) -> None:
         """`unknown_price` is `refuse` or `allow`: what becomes of a call that nobody can price."""
         self._book = book
@@ -84,23 +84,25 @@ class Purse:
         self._notices = notices
         self._now = clock.wall
 
-    def reserve(
+    async def reserve(
         self, budgets: Sequence[ClientBudget], ticket: Ticket, targets: Sequence[Target]
-    ) -> Reservation:
-        """Reserve in all budgets, or in none. Raises `BudgetExceeded`, `BadRequest`."""
+    ) -> Reserved:
+        """Reserve in all budgets, or in none. Raises `BudgetExceeded`, `BadRequest`, `Unavailable`."""
         rates = self._known(targets, ticket)
         amounts = [self._amount(given.budget, ticket, targets, rates) for given in budgets]
-        taken = self._book.reserve([given.budget for given in budgets], amounts, self._now())
+        taken = await self._book.reserve([given.budget for given in budgets], amounts, self._now())
         if isinstance(taken, BudgetRefusal):
             raise _exceeded(taken)
+        if taken.degraded and DEGRADED not in ticket.headers:
+            ticket.headers.append(DEGRADED)
         return taken
 
-    def fit(self, budgets: Sequence[ClientBudget], ticket: Ticket, targets: Sequence[Target]) -> None:
+    async def fit(self, budgets: Sequence[ClientBudget], ticket: Ticket, targets: Sequence[Target]) -> None:
         """Lower the call's `max_tokens` to what fits the budgets that ask for that."""
         for given in budgets:
             if not given.fit_max_tokens or ticket.call.operation not in WORDS:
                 continue
-            left = self._book.standing(given.budget, self._now()).left // len(targets)
+            left = (await self._book.standing(given.budget, self._now())).left // len(targets)
             prompt = _prompt(given.budget, ticket.forecast, _with_cap(ticket.call, MOST_OUTPUT))
             cap = ticket.forecast.output_cap
             affordable = [_affordable(rates, prompt, left, cap) for rates in self._known(targets, ticket)]
@@ -112,7 +114,7 @@ class Purse:
                 expected = min(ticket.forecast.output_tokens, total)
                 ticket.forecast = replace(ticket.forecast, output_cap=total, output_tokens=expected)
 
-    def settle(self, reservation: Reservation, cost: int | None) -> list[Charge]:
+    def settle(self, reservation: Reserved, cost: int | None) -> list[Charge]:
         """Charge what a call has cost, and tell of the shares that it crosses."""
         settled = reservation.settle(cost)
         for crossing in settled.crossings:
@@ -179,8 +181,8 @@ class ClientBudgets:
         if not budgets:
             return _FREE
         targets = ticket.plan.every
-        self.purse.fit(budgets, ticket, targets)
-        reservation = self.purse.reserve(budgets, ticket, targets)
+        await self.purse.fit(budgets, ticket, targets)
+        reservation = await self.purse.reserve(budgets, ticket, targets)
         ticket.strict = any(given.budget.mode == "strict" for given in budgets)
         ticket.charges += _records(reservation.charges())
         return _Reserved(self.purse, reservation)
@@ -193,12 +195,12 @@ class ProviderBudgets:
     rules: BudgetRules
     purse: Purse
 
-    def take(self, ticket: Ticket, target: Target) -> Passage:
+    async def take(self, ticket: Ticket, target: Target) -> Passage:
         """Reserve for one attempt. Raises `BudgetExceeded`, `BadRequest`."""
         budgets = self.rules.of_provider(target.provider)
         if not budgets:
             return OPEN
-        return _Paid(self.purse, self.purse.reserve(budgets, ticket, [target]))
+        return _Paid(self.purse, await self.purse.reserve(budgets, ticket, [target]))
 
 
 class _Free:
@@ -214,7 +216,7 @@ _FREE = _Free()
 @dataclass(frozen=True, slots=True)
 class _Reserved:
     purse: Purse
-    reservation: Reservation
+    reservation: Reserved
 
     def settle(self, record: CallRecord, /) -> CallRecord:
         charges = self.purse.settle(self.reservation, record.cost_nano)
@@ -224,7 +226,7 @@ class _Reserved:
 @dataclass(frozen=True, slots=True)
 class _Paid:
     purse: Purse
-    reservation: Reservation
+    reservation: Reserved
 
     def charges(self) -> Sequence[Charge]:
         return _records(self.reservation.charges())

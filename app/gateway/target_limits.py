@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.errors import DEGRADED
 from app.gateway.client_limits import limit_reached
 from app.gateway.forecast import amounts
 from app.gateway.guard import Passage, Spent, Ticket
 from app.gateway.rules import LimitRules
 from app.limits.ask import Amounts, Refusal
-from app.limits.memory import Hold, MemoryLimits
-from app.telemetry.clock import Clock
+from app.limits.limiter import Held, Limiter
 from app.telemetry.record import Charge
 from providers.types import Target
 
@@ -21,19 +21,20 @@ class TargetLimits:
     """Takes from all the target's limits in one step, or from none."""
 
     rules: LimitRules
-    meters: MemoryLimits
-    clock: Clock
+    limiter: Limiter
 
-    def take(self, ticket: Ticket, target: Target) -> Passage:
-        """Reserve what the attempt will probably use. Raises `LimitReached`."""
+    async def take(self, ticket: Ticket, target: Target) -> Passage:
+        """Reserve what the attempt will probably use. Raises `LimitReached`, `Unavailable`."""
         limits = self.rules.of_target(target)
         if not limits:
             return OPEN
         asked = amounts(ticket.forecast, limits)
-        taken = self.meters.take(limits, asked, self.clock.monotonic())
-        if isinstance(taken, Refusal):
-            raise limit_reached(taken, ticket.headers)
-        return _Held(taken, self.clock)
+        answer = await self.limiter.take(limits, asked)
+        if answer.degraded and DEGRADED not in ticket.headers:
+            ticket.headers.append(DEGRADED)
+        if isinstance(answer.taken, Refusal):
+            raise limit_reached(answer.taken, ticket.headers)
+        return _Held(answer.taken)
 
 
 class _Open:
@@ -51,8 +52,7 @@ OPEN = _Open()
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    hold: Hold
-    clock: Clock
+    hold: Held
 
     def charges(self) -> Sequence[Charge]:
         return ()
@@ -60,5 +60,5 @@ class _Held:
     def settle(self, spent: Spent, /) -> Sequence[Charge]:
         usage = spent.usage
         real = Amounts(1, usage.input_tokens, usage.output_tokens) if usage else None
-        self.hold.settle(real, self.clock.monotonic())
+        self.hold.settle(real)
         return ()

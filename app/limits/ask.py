@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from app.config.state import OnStateLoss
 from app.limits.kinds import RULES, Counted, LimitKind, Rule
 
 
@@ -15,6 +16,8 @@ class Limit:
     subject: str
     kind: LimitKind
     capacity: int
+    on_loss: OnStateLoss | None = None
+    """None: as the configuration has it for all."""
     rule: Rule = field(init=False, repr=False, compare=False)
     key: str = field(init=False, repr=False, compare=False)
     """Names the count. The capacity is no part of it: a new one applies to what is counted already."""

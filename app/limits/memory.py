@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from app.limits.ask import Amounts, Limit, Refusal, Standing
 from app.limits.gauge import Gauge
@@ -57,13 +57,17 @@ class MemoryLimits:
         A subject's kind that is named twice is checked twice and counted once.
         """
         self._sweep(_SWEPT_PER_LIMIT * len(limits) + 1, now)
-        refusal = self._refusal(limits, asked, now)
-        if refusal is not None:
-            return refusal
-        distinct = {limit.key: limit for limit in limits}.values()
-        entries = [(limit, self.meter(limit).take(asked.of(limit.rule.counts), now)) for limit in distinct]
-        self.held += len(entries)
-        return Hold(asked, entries, self)
+        return self._refusal(limits, asked, now) or self._take(limits, asked, now)
+
+    def count(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Hold:
+        """Take from all limits, whether they have room or not."""
+        self._sweep(_SWEPT_PER_LIMIT * len(limits) + 1, now)
+        return self._take(limits, asked, now)
+
+    def used(self, now: float) -> Iterator[tuple[str, int]]:
+        """Give the key of each meter with what counts of it."""
+        for key, meter in self._meters.items():
+            yield key, meter.used(now)
 
     def standings(self, limits: Sequence[Limit], now: float) -> list[Standing]:
         """Say how far each limit is used, in the order given. A debt leaves 0, not less."""
@@ -75,6 +79,12 @@ class MemoryLimits:
         if meter is None:
             meter = self._meters[limit.key] = _new_meter(limit.rule)
         return meter
+
+    def _take(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Hold:
+        distinct = {limit.key: limit for limit in limits}.values()
+        entries = [(limit, self.meter(limit).take(asked.of(limit.rule.counts), now)) for limit in distinct]
+        self.held += len(entries)
+        return Hold(asked, entries, self)
 
     def _refusal(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Refusal | None:
         last, free_at = None, now

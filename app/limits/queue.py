@@ -70,6 +70,11 @@ class WaitingRoom(Generic[Held]):
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
 
+    @property
+    def is_waited_in(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._lanes)
+
     async def wait(
         self,
         limits: Sequence[Limit],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Protocol
 
 VARIABLE = "SWITCHGEAR_SUPERVISOR"
-"""Tells a process the descriptors that it was started with: of its lifeline, and of the socket if there is one."""
+"""Tells a process the descriptors that it was started with: of its lifeline, and of the sockets if there are any."""
 READY = b"R"
+MOST_LISTENERS = 2
+"""Sockets that are handed over at most: the one for all, and the admin API's."""
 
 
 class Readers(Protocol):
@@ -25,9 +27,9 @@ class Readers(Protocol):
 class NoLifeline:
     """Nobody watches over this process."""
 
-    inherited: socket.socket | None = None
+    inherited: Sequence[socket.socket] = ()
 
-    def ready(self, listener: socket.socket) -> None:
+    def ready(self, listeners: Sequence[socket.socket]) -> None:
         """Tell nobody."""
 
     def on_end(self, loop: Readers, call: Callable[[], object]) -> None:
@@ -37,15 +39,15 @@ class NoLifeline:
 class Lifeline(NoLifeline):
     """A socket to the process that started this one."""
 
-    def __init__(self, control: socket.socket, inherited: socket.socket | None) -> None:
+    def __init__(self, control: socket.socket, inherited: Sequence[socket.socket]) -> None:
         self.inherited = inherited
-        """The socket to go on with."""
+        """The sockets to go on with."""
         self._control = control
 
-    def ready(self, listener: socket.socket) -> None:
-        """Say that this process accepts connections, and hand over the socket that it does so on."""
+    def ready(self, listeners: Sequence[socket.socket]) -> None:
+        """Say that this process accepts connections, and hand over the sockets that it does so on."""
         with contextlib.suppress(OSError):  # it has ended: `on_end` hears of that
-            socket.send_fds(self._control, [READY], [listener.fileno()])
+            socket.send_fds(self._control, [READY], [each.fileno() for each in listeners])
 
     def on_end(self, loop: Readers, call: Callable[[], object]) -> None:
         """Call back once when the other process has ended, however that was."""
@@ -69,7 +71,7 @@ def take_lifeline(environment: MutableMapping[str, str]) -> NoLifeline:
     if given is None:
         return NoLifeline()
     control, *inherited = [_adopt(int(number)) for number in given.split(",")]
-    return Lifeline(control, inherited[0] if inherited else None)
+    return Lifeline(control, inherited)
 
 
 def _adopt(number: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""The supervisor: starts the processes that serve, keeps their socket, passes signals on, replaces them.
+"""The supervisor: starts the processes that serve, keeps their sockets, passes signals on, replaces them.
 
 It imports nothing of the gateway and no library: it stays small, and whatever breaks a serving process cannot break it.
 """
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType
 
-from app.supervisor.lifeline import READY, VARIABLE
+from app.supervisor.lifeline import MOST_LISTENERS, READY, VARIABLE
 from app.supervisor.succession import Action, End, LetGo, Say, Send, Start, Succession
 
 CANNOT_START = 71
@@ -35,7 +35,7 @@ class Parent:
         self._environment = dict(environment)
         self._succession = Succession()
         self._selector = selectors.DefaultSelector()
-        self._listener: socket.socket | None = None
+        self._listeners: list[socket.socket] = []
         self._status: int | None = None
         self._asked: dict[int, Callable[[signal.Signals], Iterator[Action]]] = {
             signal.SIGTERM: self._stop,
@@ -80,17 +80,15 @@ class Parent:
                         os.kill(pid, number)
                 case Say(text):
                     _say(text)
-                case LetGo() if self._listener is not None:
-                    self._listener.close()
-                    self._listener = None
+                case LetGo():
+                    self._keep([])
                 case End(status):
                     self._status = status
 
     def _start(self, place: int) -> None:
         ours, theirs = socket.socketpair()
-        passed = [theirs] if self._listener is None else [theirs, self._listener]
         try:
-            pid = self._spawn(passed)
+            pid = self._spawn([theirs, *self._listeners])
         except OSError as error:
             ours.close()
             _say(f"no process can be started: {error.strerror}")
@@ -112,16 +110,20 @@ class Parent:
         )
 
     def _hear(self, control: socket.socket, pid: int) -> None:
-        """Take the socket of a process that says it serves; it is the one for those to come."""
-        message, descriptors, _, _ = socket.recv_fds(control, len(READY), 1)
+        """Take the sockets of a process that says it serves; they are the ones for those to come."""
+        message, descriptors, _, _ = socket.recv_fds(control, len(READY), MOST_LISTENERS)
         if message == READY and descriptors:
-            if self._listener is not None:
-                self._listener.close()
-            self._listener = socket.socket(fileno=descriptors[0])
+            self._keep([socket.socket(fileno=each) for each in descriptors])
             self._do(self._succession.ready(pid, time.monotonic()))
         elif not message:
             self._selector.unregister(control)
             control.close()
+
+    def _keep(self, listeners: list[socket.socket]) -> None:
+        """Keep these sockets, and no other ones."""
+        for each in self._listeners:
+            each.close()
+        self._listeners = listeners
 
     def _reap(self) -> Iterator[Action]:
         """Take note of all that have ended: as a container's first process also of those it did not start."""

@@ -36,7 +36,7 @@ class Say(NamedTuple):
 
 
 class LetGo(NamedTuple):
-    """Close the listening socket: nobody will follow."""
+    """Close the listening sockets: nobody will follow."""
 
 
 class End(NamedTuple):

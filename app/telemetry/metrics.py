@@ -1,8 +1,6 @@
 """Prometheus metrics. Every label has a bounded set of values.
 
 Model names come from clients, so each is one of the first few hundred seen, or `other`.
-The `gen_ai_*` names are OpenTelemetry's semantic conventions for generative AI, as Prometheus
-spells them (https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/).
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from app.telemetry.counts import tokens_of
 from app.telemetry.credential_metrics import CredentialCollector, CredentialStanding
+from app.telemetry.gen_ai_metrics import GenAiMetrics
 from app.telemetry.record import CallRecord
 
 BREAKER_STATES = ("closed", "half_open", "open")
@@ -35,9 +34,6 @@ NONE = "none"
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _OWN_SECONDS = (0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
 _LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
-# The bucket boundaries that the semantic conventions advise.
-_GEN_AI_SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-_GEN_AI_TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 
 
 class BoundedLabel:
@@ -251,6 +247,23 @@ class Metrics:
         for name, count in held.items():
             gauge.labels(name).set_function(count)
 
+    def watch_state(self, *, up: Callable[[], bool], **counts: Callable[[], int]) -> None:
+        """Show how the state that processes share stands at each scrape."""
+        gauge = Gauge(
+            "switchgear_shared_state_up",
+            "1 while the Redis in `state` answers; else each process goes by `on_state_loss`.",
+            registry=self.registry,
+        )
+        gauge.set_function(up)
+        rest = Gauge(
+            "switchgear_shared_state",
+            "Of the Redis in `state`: losses since the start, instances that share it, settlements dropped.",
+            ("of",),
+            registry=self.registry,
+        )
+        for name, count in counts.items():
+            rest.labels(name).set_function(count)
+
     def watch_credentials(self, standings: Callable[[], Iterable[CredentialStanding]]) -> None:
         """Show how many credentials of each provider are in which state at each scrape."""
         self.registry.register(CredentialCollector(standings))
@@ -344,53 +357,3 @@ class _BreakerCollector(Collector):
             models.add_metric([provider], open_models[provider])
         yield states
         yield models
-
-
-class GenAiMetrics:
-    """OpenTelemetry's `gen_ai.*` histograms."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
-        self._usage = Histogram(
-            "gen_ai_client_token_usage",
-            "Tokens used by a call.",
-            (*labels, "gen_ai_token_type"),
-            buckets=_GEN_AI_TOKENS,
-            registry=registry,
-        )
-        self._duration = Histogram(
-            "gen_ai_client_operation_duration_seconds",
-            "Duration of a call to a provider.",
-            (*labels, "error_type"),
-            buckets=_GEN_AI_SECONDS,
-            registry=registry,
-        )
-        self._request = Histogram(
-            "gen_ai_server_request_duration_seconds",
-            "Duration of a call as served.",
-            (*labels, "error_type"),
-            buckets=_GEN_AI_SECONDS,
-            registry=registry,
-        )
-        self._first_token = Histogram(
-            "gen_ai_server_time_to_first_token_seconds",
-            "Time to the first event of a stream.",
-            labels,
-            buckets=_GEN_AI_SECONDS,
-            registry=registry,
-        )
-
-    def observe(self, record: CallRecord, model: str) -> None:
-        """Count one call that reached a provider."""
-        labels = (_OPERATIONS.get(record.operation, record.operation), record.provider or NONE, model)
-        error = record.error_type or ""
-        self._duration.labels(*labels, error).observe(record.upstream_ms / 1000)
-        self._request.labels(*labels, error).observe(record.duration_ms / 1000)
-        if record.stream and record.ttft_ms is not None:
-            self._first_token.labels(*labels).observe(record.ttft_ms / 1000)
-        for kind, count in (("input", record.input_tokens), ("output", record.output_tokens)):
-            if count is not None:
-                self._usage.labels(*labels, kind).observe(count)
-
-
-_OPERATIONS = {"chat": "chat", "completions": "text_completion", "embeddings": "embeddings"}

@@ -11,7 +11,16 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 
-from app.usage.budgets import Budget, BudgetRefusal, Charge, Crossing, Settlement, Standing, check_nanos
+from app.usage.budgets import (
+    Budget,
+    BudgetRefusal,
+    Charge,
+    Crossing,
+    Settlement,
+    Standing,
+    check_nanos,
+    is_spent,
+)
 from app.usage.periods import Period, Span
 
 FEWEST_BEFORE_SWEEP = 1024
@@ -35,7 +44,7 @@ class _Tally:
 
     def cross(self, budget: Budget) -> list[Decimal]:
         """Give the shares that are spent and have not been told, and take them as told."""
-        crossed = [s for s in sorted({*budget.notify} - self.told) if _is_spent(s, self.spent, budget.amount)]
+        crossed = [s for s in sorted({*budget.notify} - self.told) if is_spent(s, self.spent, budget.amount)]
         self.told.update(crossed)
         return crossed
 
@@ -44,6 +53,7 @@ class Reservation:
     """Money held for one call. Settle it in `finally`."""
 
     __slots__ = ("_book", "_held")
+    degraded = False
 
     def __init__(self, held: tuple[tuple[Budget, _Tally, int], ...], book: BudgetBook) -> None:
         self._held = held
@@ -162,8 +172,3 @@ class BudgetBook:
 
 def _long_over(span: Span, now: float) -> bool:
     return span.end is not None and span.end + (span.end - span.start) <= now
-
-
-def _is_spent(share: Decimal, spent: int, amount: int) -> bool:
-    parts, whole = share.as_integer_ratio()
-    return spent * whole >= parts * amount

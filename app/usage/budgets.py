@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from app.config.state import OnStateLoss
 from app.usage.periods import Period, PeriodKind
 
 
@@ -29,6 +30,8 @@ class Budget:
     """What callers reserve: a bound that no call exceeds, or what calls have cost so far."""
     notify: tuple[Decimal, ...] = ()
     """Shares of the amount that are told once a period when they are spent: over 0, up to 1."""
+    on_loss: OnStateLoss | None = None
+    """What becomes of it while shared state is lost. None: a strict one is closed, another as the configuration has it."""
 
     def __post_init__(self) -> None:
         check_nanos(self.amount)
@@ -92,3 +95,9 @@ class Settlement:
     charges: tuple[Charge, ...] = ()
     crossings: tuple[Crossing, ...] = ()
     """In the order of the budgets, and of the shares of each."""
+
+
+def is_spent(share: Decimal, spent: int, amount: int) -> bool:
+    """Say whether a share of an amount is spent."""
+    parts, whole = share.as_integer_ratio()
+    return spent * whole >= parts * amount

@@ -134,7 +134,10 @@ def test_every_route_needs_a_key(rig: Rig, path: str) -> None:
 
 
 def test_health_tells_nothing(rig: Rig) -> None:
-    told = {"/health/live": {"status": "ok"}, "/health/ready": {"status": "ok", "configuration": "current"}}
+    told = {
+        "/health/live": {"status": "ok"},
+        "/health/ready": {"status": "ok", "configuration": "current", "limits": "exact"},
+    }
     for path, all_of_it in told.items():
         response = rig.gateway.send("GET", path)
         assert response.status == 200

@@ -160,6 +160,10 @@ class Gateway:
 
         self.eventually(is_at_rest, f"rest; it held {held}")
 
+    def take_as_rest(self) -> None:
+        """Take the tasks that there are now as those of a gateway at rest: it has found what it lacked at its start."""
+        self._tasks_at_start = self._tasks()
+
     def assert_rows_are_calls(self) -> None:
         """Compare the ledger with the log: a row for each call that was sent to a provider, and no other."""
         lines = Counter(line["id"] for line in self.log_lines())

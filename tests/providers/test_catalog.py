@@ -11,6 +11,7 @@ import pytest
 from providers.catalog import CATALOG, Provider
 from providers.registry import DIALECTS, adapter_for
 from providers.types import Operation
+from tests.providers.operations_table import FILE, table
 
 ROWS = list(CATALOG.values())
 
@@ -68,6 +69,10 @@ def test_no_two_rows_share_a_variable():
 def test_a_bare_model_name_is_claimed_by_its_vendor_alone(model: str, provider: str):
     claims = [row.name for row in ROWS if any(fnmatchcase(model, pattern) for pattern in row.patterns)]
     assert claims == [provider]
+
+
+def test_the_table_of_operations_is_up_to_date():
+    assert FILE.read_text() == table(), "run: python -m tests.providers.operations_table"
 
 
 def test_unknown_dialects_and_operations_have_no_adapter():

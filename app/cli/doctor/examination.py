@@ -14,6 +14,7 @@ from app.cli.doctor.contents import read_contents
 from app.cli.doctor.finding import Finding, broken, ok, warn
 from app.cli.doctor.listening import look_at_address
 from app.cli.doctor.machine import look_at_machine
+from app.cli.doctor.shared_state import look_at_state
 from app.cli.doctor.storage import files_of, look_at_storage
 from app.cli.output import print_json, printable
 from app.config.loader import Loaded, load
@@ -46,6 +47,7 @@ def examine(files: Sequence[Path], environ: Mapping[str, str]) -> Iterator[Findi
     storage, spool = loaded.config.storage, loaded.config.spool_folder
     contents = asyncio.run(read_contents(storage, [file.name for file in files_of(spool)]))
     yield from look_at_storage(storage, spool, contents)
+    yield from asyncio.run(look_at_state(loaded.config))
     yield from look_at_address(loaded.config, contents.live_keys)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,6 +39,8 @@ from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from app.telemetry.model_counts import ModelCounts
 from app.usage.budget_book import BudgetBook
+from app.usage.budgets import Budget
+from app.usage.local_budgets import LocalBudgets
 
 ROLES: dict[str, dict[str, Any]] = {
     "nobody": {},
@@ -60,6 +62,7 @@ ROLES: dict[str, dict[str, Any]] = {
 }
 """What each caller's key says. `stranger` has roles that only a token can name."""
 CONFIG: dict[str, Any] = {
+    "admin": {"rate_limit": "1000000/minute"},
     "plans": {"small": {"limits": {"tpm": "1000"}}, "large": {"limits": {"tpm": "9000"}}},
     "organisations": {"acme": {}},
     "teams": {"red": {"organisation": "acme", "models": ["openai/*", "fast"]}, "blue": {}},
@@ -81,21 +84,27 @@ class Reloads:
 
 
 class Office:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, **config: Any) -> None:
         keys = [{"name": name, "key": key_of(name), **more} for name, more in ROLES.items()]
         keys = [key if key["name"] != "stranger" else {**key, "roles": []} for key in keys]
         auth = {"master_key": key_of("master"), "keys": keys, "max_failures": "1000000"}
-        self.config = Config.model_validate({**CONFIG, "auth": auth})
+        self.config = Config.model_validate({**CONFIG, "auth": auth, **config})
         self.clock = Clock(time.time, time.monotonic)
         self.log = structlog.get_logger()
         self.store = KeyStore(database)
         self.audit = AuditStore(database)
-        self.book = BudgetBook()
+        self.budgets = LocalBudgets(BudgetBook(), _nothing_spent)
         self.ring = KeyRing(configured_keys(self.config), time.time)
         directory, freshness = Directory(self.config), Freshness(10.0, time.monotonic)
         self.stored = StoredKeys(self.store, self.ring, directory, freshness, self.log)
+        self.failures = Failures(self.config.auth.max_failures)
         tokens = Tokens((), {}, directory, time.time)
-        callers = Callers(Authenticator(self.ring, tokens), Failures(), (), time.monotonic)
+        callers = Callers(
+            Authenticator(self.ring, tokens),
+            self.failures,
+            self.config.server.trusted_proxies,
+            time.monotonic,
+        )
         snapshot = Snapshot(self.config, None, None, callers, Cancel())
         self.current = Current(snapshot)
         reloads: Any = Reloads()
@@ -105,6 +114,7 @@ class Office:
                 metrics=Metrics("test"),
                 readiness=Readiness(),
                 reloader=reloads,
+                state_is_lost=lambda: False,
                 admin=self.rooms(reloads, database),
                 clock=self.clock,
                 version="test",
@@ -115,13 +125,12 @@ class Office:
 
     def rooms(self, reloads: Any, database: Database) -> AdminRooms:
         return AdminRooms(
-            current=self.current,
             breakers=Breakers({}, lambda: 0.5),
             credentials=Credentials((), lambda: 0.5),
             model_lists=ModelLists(self.log, ModelCounts(CollectorRegistry()), lambda: 0.5),
             reloads=reloads,
             keys=KeyRooms(self.store, self.stored, self.clock, self.log),
-            accounts=AccountRooms(CallStore(database), self.book, self.ring, self.audit, self.clock),
+            accounts=AccountRooms(CallStore(database), self.budgets, self.ring, self.audit, self.clock),
             clock=self.clock,
             log=self.log,
         )
@@ -139,7 +148,12 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(database: Database) -> AsyncIterator[Office]:
-    office = Office(database)
+async def open_office(database: Database, **config: Any) -> AsyncIterator[Office]:
+    """Open it with a configuration laid over the usual one."""
+    office = Office(database, **config)
     async with office.client:
         yield office
+
+
+async def _nothing_spent(_book: BudgetBook, _budgets: Sequence[Budget]) -> None:
+    """Leave a book as it is."""

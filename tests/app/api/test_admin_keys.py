@@ -89,6 +89,19 @@ async def test_a_rotated_key_leaves_the_old_one_valid_for_the_grace(office):
     assert found == [False, False, True]
 
 
+async def test_a_flag_is_no_number(office):
+    made = await office.make("admin", "app")
+    for flag, word in ((False, "`false`"), (True, "`true`")):
+        for method, path, body in (
+            ("POST", f"/keys/{made['id']}/rotate", {"grace": flag}),
+            ("PATCH", f"/keys/{made['id']}", {"limits": {"rpm": flag}}),
+            ("PATCH", f"/keys/{made['id']}", {"budget": {"amount": flag, "per": "day"}}),
+        ):
+            answer = await office.ask("admin", method, path, body)
+            assert (answer.status_code, word in answer.json()["error"]["message"]) == (400, True), body
+    assert office.ring.find(digest(made["key"])).name == "app", "it has not been rotated"
+
+
 async def test_case_30_a_revoked_key_ends_at_once_and_its_name_is_free(office):
     made = await office.make("admin", "app")
     revoked = await office.ask("admin", "POST", f"/keys/{made['id']}/revoke")

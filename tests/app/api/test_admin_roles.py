@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi import APIRouter
 
+from app.api.admin_reception import Reception
 from app.api.admin_route import PERMISSION, Undeclared, admin_route
 from tests.app.api.office import ROLES, Office, open_office
 
@@ -70,7 +71,7 @@ async def test_case_44_no_route_is_hidden_from_the_description(office):
 
 
 async def test_case_44_a_route_without_a_permission_does_not_start(office):
-    router = APIRouter(route_class=admin_route(office.current))
+    router = APIRouter(route_class=admin_route(Reception(office.current, office.ring)))
     with pytest.raises(Undeclared, match="/open"):
         router.add_api_route("/open", lambda: None)
 
@@ -79,3 +80,19 @@ async def test_case_34_who_may_not_is_told_so_before_its_body_is_read(office):
     answer = await office.client.post("/admin/v1/keys", content=b"{")
     assert answer.status_code == 401
     assert (await office.ask("nobody", "POST", "/keys", {"name": 1})).status_code == 403
+
+
+async def test_a_path_says_which_methods_it_takes(office):
+    for path, methods in (("/keys", {"GET", "POST"}), ("/keys/1", {"GET", "PATCH"}), ("/reload", {"POST"})):
+        answer = await office.ask("admin", "DELETE", path)
+        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, methods), path
+
+
+async def test_refusals_and_who_may_are_described(office):
+    paths = office.pages.openapi()["paths"]
+    for method, path, _ in routes(office):
+        described = paths[path][method.lower()]
+        assert {"4XX", "5XX"} <= described["responses"].keys(), path
+        assert "422" not in described["responses"], "no route answers that"
+        assert described["security"] == [{"key": []}]
+    assert "security" not in paths["/health/ready"]["get"]

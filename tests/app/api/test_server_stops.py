@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.api.asgi import Receive, Scope, Send, error_messages
-from app.api.listening import CannotListen, listen
+from app.api.listening import CannotListen, Wanted, listen
 from app.api.porter import NoPorter
 from app.api.readiness import Readiness
 from app.api.server import Server, Stop, http_server
@@ -19,6 +19,7 @@ from app.errors import Unavailable
 
 PATIENCE = 5.0
 NOTICE = 0.3
+ANY = Wanted("127.0.0.1", 0, "`server.port`")
 GET = b"GET /%b HTTP/1.1\r\nhost: a\r\n\r\n"
 
 
@@ -97,7 +98,7 @@ async def start() -> AsyncIterator[Callable[[], Awaitable[Bench]]]:
     running: list[Bench] = []
 
     async def begin() -> Bench:
-        listener = listen("127.0.0.1", 0)
+        (listener,) = listen([ANY])
         readiness, started = Readiness(), asyncio.Event()
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,7 +106,7 @@ async def start() -> AsyncIterator[Callable[[], Awaitable[Bench]]]:
 
         server = http_server(app, ServerConfig(), lambda: "id", lambda *_: None, readiness, NoPorter())
         bench = Bench(server, readiness, listener.getsockname()[1])
-        bench.served = asyncio.create_task(server.serve_on(listener, started.set))
+        bench.served = asyncio.create_task(server.serve_on([listener], started.set))
         running.append(bench)
         await asyncio.wait_for(started.wait(), PATIENCE)
         return bench
@@ -213,16 +214,21 @@ async def test_with_a_successor_it_accepts_nobody_and_its_instance_stays_ready(s
     await bench.over()
 
 
-def test_a_socket_is_taken_over_only_where_it_listens_as_asked() -> None:
-    with listen("127.0.0.1", 0) as first:
-        port = first.getsockname()[1]
-        assert listen("127.0.0.1", port, first) is first
-        assert listen("127.0.0.1", 0, first) is first
-        with pytest.raises(CannotListen, match="in use"):
-            listen("127.0.0.1", port)
-    with listen("127.0.0.1", 0) as first, listen("127.0.0.1", 0) as probe:
-        other = probe.getsockname()[1]
-        probe.close()
-        with listen("127.0.0.1", other, first) as second:
-            assert second.getsockname()[1] == other
-            assert first.fileno() == -1
+def test_sockets_are_taken_over_only_where_they_listen_as_asked() -> None:
+    first, second = listen([ANY, ANY])
+    one, other = (each.getsockname()[1] for each in (first, second))
+    with first, second:
+        assert listen([ANY._replace(port=one), ANY._replace(port=other)], [first, second]) == [first, second]
+        assert listen([ANY._replace(port=other), ANY._replace(port=one)], [first, second]) == [second, first]
+        assert listen([ANY, ANY], [first, second]) == [first, second]
+        with pytest.raises(CannotListen, match="in use; choose another with `server.port`"):
+            listen([ANY._replace(port=one)])
+        # The admin API has lost its port, then has it anew.
+        assert listen([ANY], [first, second]) == [first]
+        assert second.fileno() == -1
+        _, again = listen([ANY._replace(port=one), ANY._replace(port=other)], [first])
+        with again:
+            assert again.getsockname()[1] == other
+            (moved,) = listen([ANY._replace(port=0)], [])
+            with moved:
+                assert moved.getsockname()[1] not in {one, other}

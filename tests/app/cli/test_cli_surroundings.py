@@ -333,3 +333,21 @@ def test_light_commands_import_nothing_heavy(folder):
         "yaml",
         "asyncio",
     }
+
+
+def test_doctor_asks_the_redis_of_state(sg, secrets, valkey, write):
+    port = {"SWITCHGEAR_SERVER__PORT": str(free_port())}
+
+    def state_line(url: str) -> tuple[str, str]:
+        write(f"state: {url}")
+        said = sg("doctor", "--json", env=port)
+        secrets.assert_absent((said.out + said.err).encode(), "doctor")
+        (line,) = (each for each in json.loads(said.out) if each["subject"] == "shared state")
+        return line["level"], line["found"]
+
+    password = secrets.plant("state-canary-5d1f90")
+    assert state_line("memory://")[0] == "ok"
+    assert state_line(valkey.url)[0] == "ok"
+    level, found = state_line(f"redis://:{password}@127.0.0.1:{free_port()}/0")
+    assert level == "fail"
+    assert "ConnectionError" in found

@@ -120,8 +120,6 @@ def test_a_chain_has_an_end_that_can_be_reached(complaints) -> None:
 
 LATER = [
     *(f"server: {{{key}: 1}}" for key in ("workers", "cors")),
-    *(f"{key}: {{}}" for key in ("admin", "on_state_loss", "state")),
-    "plans: {a: {limits: {on_state_loss: open}}}",
     "logging: {content: true}",
 ]
 

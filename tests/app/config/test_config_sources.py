@@ -183,7 +183,7 @@ def test_a_variable_takes_whole_keys_as_json(loads) -> None:
         ("METRICS__ZZZ", "x", "metrics.zzz: names no setting; known here: SWITCHGEAR_METRICS__TOKEN"),
         ("SERVER__PORT__X", "1", "server.port.x: names no setting; it goes deeper than the settings do"),
         ("SERVER__WORKERS", "2", "server.workers: `workers` is not available yet; remove it"),
-        ("STATE__URL", "2", "state: `state` is not available yet; remove it"),
+        ("LOGGING__CONTENT", "2", "logging.content: `content` is not available yet; remove it"),
         ("SERVER__PORT", "x", "server.port: `x` is no whole number; write digits alone, such as `4000`"),
         ("SERVER__ALLOWED_HOSTS", "[a", 'server.allowed_hosts: is not valid JSON, or holds a key twice; write ["a", "b"] or a,b'),
         ("PROVIDERS__OPENAI__RENAME", '{"a": "b", "a": "c"}', 'providers.openai.rename: is not valid JSON, or holds a key twice; write {"key": "value"}'),

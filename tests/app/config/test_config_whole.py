@@ -15,12 +15,9 @@ WHOLE = Path(__file__).with_name("whole.yaml").read_text(encoding="utf-8")
 ENVIRON = {name: f"sk-{name}-0123456789" for name in ("CI_KEY", "ACME_1", "ACME_2")}
 
 REFUSED = [
-    "admin",
     "logging.content",
-    "on_state_loss",
     "server.cors",
     "server.workers",
-    "state",
 ]
 
 

@@ -41,6 +41,7 @@ from app.gateway.rules import BudgetRules, LimitRules
 from app.gateway.spending import ClientBudgets, Prices, ProviderBudgets, Purse
 from app.gateway.target_limits import TargetLimits
 from app.gateway.upstream import Upstream
+from app.limits.local import LocalLimiter
 from app.limits.memory import MemoryLimits
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
@@ -48,6 +49,7 @@ from app.telemetry.record import CallRecord, Intent
 from app.telemetry.shortcuts import Shortcuts
 from app.usage.budget_book import BudgetBook
 from app.usage.ledger import Ledger
+from app.usage.local_budgets import LocalBudgets
 from app.usage.price_book import PriceBook
 from providers.types import Call, Operation
 
@@ -241,6 +243,10 @@ class House:
         return sum(self.book.standing(budget, self.time[0]).reserved for budget in budgets)
 
 
+async def nothing_spent(_book: BudgetBook, _budgets: Sequence[Any]) -> None:
+    """The ledger is empty."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """Takes notices."""
@@ -272,10 +278,17 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         name: {p: x.stated for p, x in each.prices.items()} for name, each in settings.providers.items()
     }
     rules, limits, meters = BudgetRules(settings), LimitRules(settings), MemoryLimits()
+    limiter = LocalLimiter(meters, clock.monotonic)
     book, forecasts = BudgetBook(), Forecasts()
     price_book = Prices(PriceBook(prices), clock)
     notices = Notices(log, metrics, sent, clock.wall)  # type: ignore[arg-type] - it records what a log would get
-    purse = Purse(book, price_book, notices, clock, unknown_price=settings.ledger.unknown_price)
+    purse = Purse(
+        LocalBudgets(book, nothing_spent),
+        price_book,
+        notices,
+        clock,
+        unknown_price=settings.ledger.unknown_price,
+    )
     credentials = Credentials(loaded.providers, lambda: 0.5)
     loads = Loads()
     loads.configure(watched(settings.models.values()))
@@ -285,12 +298,12 @@ def build(folder: Path, config: str, *, guards: Sequence[Guard] = (), gates: Seq
         lines=lines,
         guards=[
             InFlight(metrics),
-            ClientLimits(limits, meters, forecasts, clock),
+            ClientLimits(limits, limiter, forecasts),
             ClientBudgets(rules, purse),
             *guards,
         ],
         gates=[ProviderBudgets(rules, purse), LoadGate(loads, clock), *gates],
-        credentials=CredentialGate(credentials, TargetLimits(limits, meters, clock), notices, clock),
+        credentials=CredentialGate(credentials, TargetLimits(limits, limiter), notices, clock),
         forecasts=forecasts,
         prices=price_book,
         ledger=Ledger(memory, lambda: None),  # type: ignore[arg-type] - it has the one method that is used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 
 import pytest
 
@@ -42,7 +43,9 @@ class Room:
         self.gate = BreakerGate(self.breakers, Clock(lambda: 0.0, lambda: self.now))
 
     def attempt(self, *others: Gate, target: Target = TARGET) -> Passages:
-        return Passages([self.gate, *others], TICKET, target)
+        passages = Passages()
+        at_once(passages.take([self.gate, *others], TICKET, target))
+        return passages
 
     def fail(self, times: int) -> None:
         for _ in range(times):
@@ -55,8 +58,14 @@ class Room:
 class Full:
     """A gate behind it that lets nobody through."""
 
-    def take(self, _ticket: Ticket, _target: Target) -> Passage:
+    async def take(self, _ticket: Ticket, _target: Target) -> Passage:
         raise LimitReached("full", retry_after=1.0)
+
+
+def at_once(work: Coroutine[None, None, None]) -> None:
+    """Do what never waits."""
+    with pytest.raises(StopIteration):
+        work.send(None)
 
 
 def test_case_88_the_sixth_attempt_is_kept_out_and_told_how_long() -> None:

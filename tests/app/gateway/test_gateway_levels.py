@@ -20,6 +20,8 @@ from app.store.spending import SpendStore
 from app.telemetry.callers import without_user
 from app.telemetry.record import Charge
 from app.usage.budget_book import BudgetBook
+from app.usage.local_budgets import LocalBudgets
+from app.usage.seeding import seed
 from tests.app.gateway.building import NOON, House, build, chat, provider_yaml
 
 LEVELS = """
@@ -213,7 +215,8 @@ async def test_a_restart_remembers_what_users_that_only_tokens_name_have_spent(t
     database = await Database.open(f"sqlite:///{tmp_path}/a.db")
     await CallStore(database).insert_calls([make_record("a", charges=[charge, other])], "run", 1)
     book = BudgetBook()
-    await Seeding(SpendStore(database), rules, None).seed(book, [], NOON)
+    budgets = LocalBudgets(book, lambda book, known: seed(book, known, SpendStore(database), NOON, None))
+    await budgets.know(Seeding(SpendStore(database), rules, tuple, lambda: NOON))
     await database.close()
     assert book.standing(found.budget, NOON).spent == 7
 

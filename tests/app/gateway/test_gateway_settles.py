@@ -62,7 +62,7 @@ class Watched:
             await asyncio.sleep(0)
         return self._give()
 
-    def take(self, _ticket: Ticket, _target: Target) -> Watched.Held:
+    async def take(self, _ticket: Ticket, _target: Target) -> Watched.Held:
         return self._give()
 
     def _give(self) -> Watched.Held:

@@ -1,9 +1,14 @@
-"""Several limits at once, against exact lists: all or none, never over, settled once, back to nothing."""
+"""Several limits at once, against exact lists: all or none, never over, settled once, back to nothing.
+
+The same for limits in memory and for those in Redis.
+"""
 
 from __future__ import annotations
 
-from copy import deepcopy
+from collections.abc import Callable
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,9 +22,10 @@ from hypothesis.stateful import (
 
 from app.limits.ask import Amounts, Limit, Refusal
 from app.limits.kinds import RULES, LimitKind
-from app.limits.memory import Hold, MemoryLimits
 from app.limits.windows import PRECISION
 from tests.app.limits.oracle import Admitted, ExactGauge, ExactWindow, exact
+from tests.app.limits.stores import InMemory, InValkey, Store
+from tests.harness.valkey import Valkey
 
 EPSILON = 1e-6
 SUBJECTS = ["key:ci", "model:fast", "credential:openai/0"]
@@ -39,7 +45,7 @@ REAL = st.builds(Amounts, st.just(1), st.integers(0, 900), st.integers(0, 900))
 class Held:
     """A hold, and what the lists have for it."""
 
-    def __init__(self, hold: Hold, asked: Amounts, entries: list[tuple[Limit, Admitted]]) -> None:
+    def __init__(self, hold: Any, asked: Amounts, entries: list[tuple[Limit, Admitted]]) -> None:
         self.hold = hold
         self.asked = asked
         self.entries = entries
@@ -54,10 +60,10 @@ def wants(limit: Limit, amounts: Amounts) -> int:
 
 
 class LimitsAgainstLists(RuleBasedStateMachine):
-    def __init__(self) -> None:
+    def __init__(self, store: Callable[[], Store] = InMemory) -> None:
         super().__init__()
         self.now = 0.0
-        self.limits = MemoryLimits()
+        self.limits = store()
         self.exact: dict[Limit, ExactWindow | ExactGauge] = {limit: exact(limit) for limit in LIMITS}
         self.open: list[Held] = []
         self.settled: list[Held] = []
@@ -108,10 +114,10 @@ class LimitsAgainstLists(RuleBasedStateMachine):
         self.wait_is_exact(refusal.retry_after, limits, asked)
 
     def wait_is_exact(self, wait: float, limits: list[Limit], asked: Amounts) -> None:
-        assert isinstance(deepcopy(self.limits).take(limits, asked, self.now + wait), Hold)
+        assert self.limits.would_take(limits, asked, self.now + wait)
         for early in (0.0005, 0.05):
             if wait > early:
-                assert isinstance(deepcopy(self.limits).take(limits, asked, self.now + wait - early), Refusal)
+                assert not self.limits.would_take(limits, asked, self.now + wait - early)
         first = {
             each: window.free_at(wants(each, asked), each.capacity, self.now) - self.now
             for each in limits
@@ -127,7 +133,7 @@ class LimitsAgainstLists(RuleBasedStateMachine):
     @rule(data=st.data(), real=st.none() | REAL, refund_requests=st.booleans())
     def settle(self, data: st.DataObject, real: Amounts | None, *, refund_requests: bool) -> None:
         held = self.open.pop(data.draw(st.integers(0, len(self.open) - 1)))
-        held.hold.settle(real, self.now, refund_requests=refund_requests)
+        self.limits.settle(held.hold, real, self.now, refund_requests=refund_requests)
         truth = real or Amounts(0 if refund_requests else 1, 0, 0)
         for limit, entry in held.entries:
             self.exact[limit].settle(entry, wants(limit, truth), self.now)
@@ -137,7 +143,8 @@ class LimitsAgainstLists(RuleBasedStateMachine):
     @rule(data=st.data(), real=st.none() | REAL)
     def settle_again(self, data: st.DataObject, real: Amounts | None) -> None:
         before = self.limits.standings(LIMITS, self.now)
-        data.draw(st.sampled_from(self.settled)).hold.settle(real, self.now, refund_requests=True)
+        held = data.draw(st.sampled_from(self.settled))
+        self.limits.settle(held.hold, real, self.now, refund_requests=True)
         assert self.limits.standings(LIMITS, self.now) == before
 
     @invariant()
@@ -150,15 +157,31 @@ class LimitsAgainstLists(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for held in self.open:
-            held.hold.settle(None, self.now)
+            self.limits.settle(held.hold, None, self.now)
         end = self.now + 2 * 86_400.0 + 1
         assert [each.remaining for each in self.limits.standings(LIMITS, end)] == [
             each.capacity for each in LIMITS
         ]
-        for _ in LIMITS:
-            self.limits.take([], Amounts(), end)
-        assert len(self.limits) == 0, "what is idle is dropped"
+        self.limits.close(end)
 
 
 def test_limits_against_lists() -> None:
     run_state_machine_as_test(LimitsAgainstLists, settings=settings(max_examples=80, stateful_step_count=30))
+
+
+def test_shared_limits_against_lists(valkey: Valkey) -> None:
+    """A few runs; the longer suite has many."""
+    against_lists(valkey, max_examples=6, stateful_step_count=20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_shared_limits_against_lists_at_length(valkey: Valkey) -> None:
+    against_lists(valkey, max_examples=100, stateful_step_count=40)
+
+
+def against_lists(valkey: Valkey, **length: int) -> None:
+    run_state_machine_as_test(
+        lambda: LimitsAgainstLists(lambda: InValkey(valkey)),  # type: ignore[arg-type] - it makes one
+        settings=settings(**length),  # type: ignore[arg-type] - numbers all
+    )

@@ -3,12 +3,14 @@ import sqlite3
 
 import structlog
 
+from app.store.audit import AuditStore, By, Change, write_change
 from app.store.calls import CallStore
 from app.store.database import Database
-from app.store.retention import OldRows
+from app.store.retention import OldChanges, OldRows
 from app.store.sqlite import Sqlite
-from app.usage.ledger_retention import DAY, EVERY, PAUSE, ROWS_AT_ONCE, let_go_of_old_rows
+from app.usage.ledger_retention import EVERY, PAUSE, ROWS_AT_ONCE, Kept, let_go_of_old_rows
 
+DAY = 86_400
 TEN = 1795168800
 """2026-11-20T10:00:00Z"""
 
@@ -32,11 +34,10 @@ class Days:
             self.now += self.turns.pop(0)
 
 
-async def run(database, days, log=None):
+async def run(database, days, log=None, keep_changes=None):
     try:
-        await let_go_of_old_rows(
-            OldRows(database), lambda: 30, days.wall, log or structlog.get_logger(), sleep=days.sleep
-        )
+        kinds = (Kept(OldRows(database), lambda: 30 * DAY), Kept(OldChanges(database), lambda: keep_changes))
+        await let_go_of_old_rows(kinds, days.wall, log or structlog.get_logger(), sleep=days.sleep)
     except asyncio.CancelledError:
         return
 
@@ -67,3 +68,20 @@ async def test_a_store_that_is_locked_keeps_its_rows_and_is_asked_again(tmp_path
     await run(database, Days(31 * DAY))
     assert await store.list_calls(10) == []
     await database.close()
+
+
+async def test_changes_go_after_their_own_time_a_batch_at_a_time(database):
+    audit = AuditStore(database)
+
+    async def write(many: int, at: float) -> None:
+        async with database.write() as connection:
+            for _ in range(many):
+                await write_change(connection, Change("reload", "configuration"), By("cli:root"), at)
+
+    await write(ROWS_AT_ONCE + 50, TEN)
+    await write(1, TEN + DAY)
+    for keep, left in ((None, ROWS_AT_ONCE + 51), (10 * DAY, 1)):
+        days = Days(9 * DAY, 1 * DAY + 1)
+        await run(database, days, keep_changes=keep)
+        assert len(await audit.read(ROWS_AT_ONCE + 100)) == left, keep
+    assert days.slept == [EVERY, EVERY, PAUSE, EVERY]

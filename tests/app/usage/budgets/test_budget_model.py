@@ -1,4 +1,4 @@
-"""The book against a slow oracle that keeps every call and adds them up anew each time."""
+"""The book, here and in Redis, against a slow oracle that keeps every call and adds them up anew each time."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.usage.budget_book import BudgetBook, Reservation
+from app.usage.budget_book import BudgetBook
 from app.usage.budgets import Budget, BudgetRefusal
 from app.usage.periods import Period, PeriodKind
+from tests.app.usage.budgets.shared_book import SharedBook
 
 # Just before the end of a month, of a week, of a day and of summer time in New York.
 BEGIN = int(datetime(2026, 10, 31, 3, tzinfo=UTC).timestamp())
@@ -46,7 +48,7 @@ class Held:
     budgets: list
     amounts: list
     now: int
-    reservation: Reservation
+    reservation: object
     open: bool = True
     actual: int = 0
 
@@ -81,9 +83,9 @@ wait = st.tuples(st.just("wait"), st.sampled_from([1, 17, 59, 600, 3599, 20_000,
 steps = st.lists(st.one_of(reserve, reserve, settle, settle, abort, again, wait), max_size=80)
 
 
-def play(script, *, honest):
+def play(script, *, honest, book=None):
     """Run a script against both. `honest`: no call costs more than the least that was reserved for it."""
-    book, oracle, now = BudgetBook(), Oracle(), BEGIN
+    book, oracle, now = book or BudgetBook(), Oracle(), BEGIN
     charged, told = Counter(), []
     for step, first, second in script:
         if step == "wait":
@@ -92,7 +94,7 @@ def play(script, *, honest):
             budgets = [BUDGETS[index] for index in first]
             amounts = [second[index] for index in first]
             given_ = book.reserve(budgets, amounts, now)
-            assert isinstance(given_, Reservation) == oracle.has_room(budgets, amounts, now)
+            assert isinstance(given_, BudgetRefusal) != oracle.has_room(budgets, amounts, now)
             if isinstance(given_, BudgetRefusal):
                 check_refusal(given_, oracle, budgets, amounts, now)
             else:
@@ -136,7 +138,34 @@ def check_standings(book, oracle, now):
 @settings(max_examples=150)
 @given(steps)
 def test_the_book_says_what_the_oracle_says(script):
-    oracle, charged, told = play(script, honest=False)
+    check_told(*play(script, honest=False))
+
+
+def test_the_shared_book_says_what_the_oracle_says(valkey):
+    """A few runs; the longer suite has many."""
+    against_oracle(valkey, max_examples=8)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_shared_book_says_what_the_oracle_says_at_length(valkey):
+    against_oracle(valkey, max_examples=150)
+
+
+def against_oracle(valkey, *, max_examples):
+    @settings(max_examples=max_examples)
+    @given(steps)
+    def run(script):
+        book = SharedBook(valkey)
+        try:
+            check_told(*play(script, honest=False, book=book))
+        finally:
+            book.close()
+
+    run()
+
+
+def check_told(oracle, charged, told):
     expected = Counter()
     for call in oracle.calls:
         for budget in call.budgets:

@@ -1,0 +1,1 @@
+"""What several processes and machines share: the way to Redis or Valkey, and who else is there."""
