@@ -7,12 +7,12 @@ nor the provider tells of is taken for twice as large, since what is published m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from app.gateway.balance import Ask
 from app.gateway.knowledge import Knowledge
-from providers.types import Call, Json, JsonObject, Operation
+from providers.types import Call, Json, Operation
 
 TOO_LONG = "context_length_exceeded"
 NO_SUCH_INPUT = "unsupported_input"
@@ -84,8 +84,14 @@ def media(call: Call) -> set[str]:
     """Give what a call brings beside text, as far as facts speak of it. Total."""
     if call.operation is not Operation.CHAT:
         return set()
-    kinds = (part.get("type") for part in _content_parts(call.body.get("messages")))
-    return {_PARTS[kind] for kind in kinds if isinstance(kind, str) and kind in _PARTS}
+    messages = call.body.get("messages")
+    found: set[str] = set()
+    # Plain loops: every call passes here.
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, list):
+            found.update(_PARTS[kind] for kind in _kinds(content) if kind in _PARTS)
+    return found
 
 
 def least_tokens(call: Call) -> int:
@@ -106,8 +112,6 @@ def least_tokens(call: Call) -> int:
     return words
 
 
-def _content_parts(messages: Json) -> Iterator[JsonObject]:
-    for message in messages if isinstance(messages, list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list):
-            yield from (part for part in content if isinstance(part, dict))
+def _kinds(parts: Iterable[Json]) -> Iterator[str]:
+    kinds = (part.get("type") for part in parts if isinstance(part, dict))
+    return (kind for kind in kinds if isinstance(kind, str))
