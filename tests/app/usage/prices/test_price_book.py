@@ -78,6 +78,7 @@ class TestNames:
             "vertex": "claude-sonnet-4-5@20250929",
             "xai": "grok-4",
             "mistral": "mistral-small-latest",
+            "cohere": "command-r-plus",
             "groq": "llama-3.1-8b-instant",
             "deepseek": "deepseek-chat",
             "openrouter": "openai/gpt-4o-mini",
