@@ -29,17 +29,21 @@ from app.gateway.answering import Line
 from app.gateway.balancing import Balancing
 from app.gateway.breaker_gate import BreakerGate
 from app.gateway.breakers import Breakers
+from app.gateway.catalogue import Catalogue
 from app.gateway.client_limits import ClientLimits
 from app.gateway.credential_gate import CredentialGate
 from app.gateway.credential_pool import Credentials
+from app.gateway.fitness import Fitness, FitsAll
 from app.gateway.flights import Flights
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway
 from app.gateway.hedge import Hedges
 from app.gateway.inflight import InFlight
 from app.gateway.jobs import Jobs
+from app.gateway.knowledge import Knowledge
 from app.gateway.loads import LoadGate, Loads
 from app.gateway.mirror import Copies, Mirroring, way_of_copies
+from app.gateway.model_lists import ModelLists
 from app.gateway.notices import Notices
 from app.gateway.pursuit import Patience
 from app.gateway.retry import RetryBudget, attempts_of
@@ -86,6 +90,7 @@ class Lasting:
     loads: Loads
     copies: Copies
     hedges: Hedges
+    model_lists: ModelLists
     keys: KeyRing
     key_sources: KeySources
     failures: Failures = field(default_factory=Failures)
@@ -100,13 +105,12 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
     """Build the gateway for a configuration. It gives its connections back when it is no longer used."""
     config, clock = loaded.config, lasting.clock
     limit_rules, budget_rules = LimitRules(config), BudgetRules(config)
-    book = PriceBook(
-        {name: each.stated_prices for name, each in config.providers.items()}, lasting.price_data
-    )
+    book = _price_book(config, lasting)
     prices = Prices(book, clock)
     purse = Purse(lasting.budgets, prices, lasting.notices, clock, unknown_price=config.ledger.unknown_price)
     balancing = Balancing(lasting.loads, clock.monotonic, random.random, prices.expected)
-    router = Router(loaded.providers, config.models, balancing.of)
+    fits = Fitness(_knowledge(config, lasting)) if config.model_lists.check else FitsAll()
+    router = Router(loaded.providers, config.models, balancing.of, fits, lasting.model_lists.of)
     gateway = Gateway(
         router=router,
         lines=_lines(loaded, lasting),
@@ -137,11 +141,21 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
     return Snapshot(
         config,
         gateway,
-        router,
+        # A thread looks into it, so that it has prices and knowledge of its own.
+        Catalogue(router, _knowledge(config, lasting), _price_book(config, lasting), clock.wall),
         _callers(config, lasting),
         _departure_policy(config),
         unused=lambda: lasting.upstreams.give_back(loaded.providers),
     )
+
+
+def _price_book(config: Config, lasting: Lasting) -> PriceBook:
+    stated = {name: each.stated_prices for name, each in config.providers.items()}
+    return PriceBook(stated, lasting.price_data)
+
+
+def _knowledge(config: Config, lasting: Lasting) -> Knowledge:
+    return Knowledge(config.stated_facts, lasting.model_lists, lasting.price_data.window)
 
 
 def _spare_secret(config: Config, lasting: Lasting) -> bytes:

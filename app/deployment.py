@@ -70,6 +70,8 @@ class Deployment:
         self.lasting.credentials.configure(loaded.providers)
         self.lasting.loads.configure(watched(config.models.values()))
         self.lasting.hedges.configure(config.hedges)
+        every, monotonic = config.model_lists.refresh, self.lasting.clock.monotonic()
+        self.lasting.model_lists.configure(loaded.providers, every, monotonic)
         self.lasting.limiter.configure(config.on_state_loss)
         self.lasting.budgets.configure(config.on_state_loss)
         self.keys.configure(configured)

@@ -6,8 +6,8 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from structlog.typing import FilteringBoundLogger
@@ -51,6 +51,8 @@ from app.gateway.hedge import Hedges
 from app.gateway.loads import Loads
 from app.gateway.lobby import Lobby
 from app.gateway.mirror import Copies
+from app.gateway.model_asking import keep_fresh
+from app.gateway.model_lists import ModelLists
 from app.gateway.notices import Notices, Webhook
 from app.gateway.pulse import watch_loop, watch_memory
 from app.gateway.rules import BudgetRules
@@ -74,6 +76,7 @@ from app.telemetry.credential_metrics import UnopenedCollector
 from app.telemetry.ids import Ids
 from app.telemetry.logging import CallLines, configure
 from app.telemetry.metrics import Metrics
+from app.telemetry.model_counts import ModelCounts
 from app.telemetry.output import Output
 from app.telemetry.record import CallRecord
 from app.telemetry.refusals import Refusals
@@ -172,6 +175,8 @@ async def create_app(
         loads.configure(watched(config.models.values()))
         copies = Copies(metrics.count_dropped_copy, log)
         closing.push_async_callback(copies.close)
+        model_lists = ModelLists(log, ModelCounts(metrics.registry), random.random)
+        model_lists.configure(loaded.providers, config.model_lists.refresh, clock.monotonic())
         issuers = await closing.enter_async_context(key_sources(tls.of(Tls()), clock.monotonic, log))
         metrics.registry.register(AgeCollector(issuers.ages))
         notices = Notices(log, metrics, webhook, clock.wall)
@@ -216,6 +221,7 @@ async def create_app(
             loads=loads,
             copies=copies,
             hedges=Hedges(config.hedges, shortcuts.count_hedge),
+            model_lists=model_lists,
             keys=keys,
             key_sources=issuers,
         )
@@ -227,6 +233,7 @@ async def create_app(
             await keeping.budgets.learn(BudgetRules(current.snapshot.config).known(holders))
 
         stored.greeters.append(greet)
+        _run_beside(keep_fresh(model_lists, lambda: _ways(current), clock), "model-lists", closing)
         old = (
             Kept(OldRows(database), lambda: current.snapshot.config.ledger.retention),
             Kept(OldChanges(database), lambda: current.snapshot.config.audit.retention),
@@ -267,6 +274,7 @@ async def create_app(
             admin=AdminRooms(
                 breakers=breakers,
                 credentials=credentials,
+                model_lists=model_lists,
                 reloads=reloader,
                 keys=KeyRooms(key_store, stored, fellows, clock, log),
                 stored_credentials=CredentialRooms(
@@ -313,6 +321,13 @@ def _watch_ledger(metrics: Metrics, spool: Spool, writer: LedgerWriter) -> None:
         interrupted=lambda: writer.interrupted,
         store_up=lambda: not writer.store_is_down,
     )
+
+
+@contextmanager
+def _ways(current: Current) -> Iterator[Callable[[str], Upstream]]:
+    """Give the connections of the configuration at work, and keep them open meanwhile."""
+    with current.snapshot as snapshot:
+        yield lambda provider: snapshot.gateway.lines[provider].upstream
 
 
 def _configure_log(out: Output, config: Config) -> None:

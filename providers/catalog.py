@@ -329,6 +329,17 @@ _ROWS = (
         ),
     ),
     Provider(
+        name="cohere",
+        base_url="https://api.cohere.com",
+        example="command-a-03-2025",
+        dialect="cohere",
+        env=("COHERE_API_KEY", "CO_API_KEY"),
+        patterns=("command-*", "c4ai-*", "embed-*-v*", "embed-v4*", "rerank-*"),
+        quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
+        drop=frozenset({"user", "safety_identifier"}),  # they tell OpenAI who asks, and change no answer
+        operations=frozenset({Operation.CHAT, Operation.EMBEDDINGS, Operation.RERANK}),
+    ),
+    Provider(
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
         example="ollama/llama3.2",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from providers.adapter import Adapter
+from providers.listing import Listing
 from providers.types import Operation
 
 
@@ -31,3 +32,5 @@ class Dialect:
     """The media type of its streams."""
     derived: Callable[[Mapping[str, str]], Mapping[str, str]] = lambda _: {}
     """What else fills `{name}` in a base URL, worked out from the options."""
+    listing: Listing | None = None
+    """How it lists models; None: it cannot."""

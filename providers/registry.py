@@ -7,16 +7,27 @@ from types import MappingProxyType
 
 from providers.adapter import Adapter
 from providers.anthropic import chat as anthropic_chat
+from providers.anthropic.listing import MODELS as ANTHROPIC_MODELS
 from providers.azure.adapter import Azure
 from providers.azure.address import V1
+from providers.azure.listing import MODELS as AZURE_MODELS
 from providers.azure.stream import opener
 from providers.bedrock import chat as bedrock_chat
 from providers.bedrock import embeddings as bedrock_embeddings
 from providers.bedrock.address import EVENT_STREAM
+from providers.bedrock.listing import MODELS as BEDROCK_MODELS
 from providers.blackbox import image_generation as blackbox_images
+from providers.cohere import chat as cohere_chat
+from providers.cohere import embeddings as cohere_embeddings
+from providers.cohere import rerank as cohere_rerank
+from providers.cohere.listing import MODELS as COHERE_MODELS
 from providers.dialect import Dialect, Option
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
+from providers.gemini.listing import MODELS as GEMINI_MODELS
+from providers.ollama import chat as ollama_chat
+from providers.ollama import embeddings as ollama_embeddings
+from providers.ollama.listing import MODELS as OLLAMA_MODELS
 from providers.openai import (
     chat,
     completions,
@@ -29,6 +40,7 @@ from providers.openai import (
     speech,
     videos,
 )
+from providers.openai.listing import MODELS as OPENAI_MODELS
 from providers.openai.wire import CHAT, COMPLETIONS
 from providers.perplexity import chat as perplexity_chat
 from providers.perplexity import embeddings as perplexity_embeddings
@@ -72,13 +84,17 @@ _AZURE: Mapping[Operation, Adapter] = MappingProxyType(
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
-        "openai": Dialect(_OPENAI),
-        "anthropic": Dialect({Operation.CHAT: anthropic_chat}),
-        "blackbox": Dialect({Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER}),
-        "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}),
+        "openai": Dialect(_OPENAI, listing=OPENAI_MODELS),
+        "anthropic": Dialect({Operation.CHAT: anthropic_chat}, listing=ANTHROPIC_MODELS),
+        "blackbox": Dialect(
+            {Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER},
+            listing=OPENAI_MODELS,
+        ),
+        "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}, listing=OPENAI_MODELS),
         "perplexity": Dialect(
             {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},
             perplexity_chat.OPTIONS,
+            listing=OPENAI_MODELS,
         ),
         "azure": Dialect(
             _AZURE,
@@ -86,14 +102,32 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 "api_version": Option(V1, ("AZURE_OPENAI_API_VERSION", "OPENAI_API_VERSION")),
                 "resource": Option(env=("AZURE_RESOURCE_NAME",), in_url_only=True),
             },
+            listing=AZURE_MODELS,
         ),
         "bedrock": Dialect(
             {Operation.CHAT: bedrock_chat, Operation.EMBEDDINGS: bedrock_embeddings},
             {"region": Option(env=("AWS_REGION", "AWS_DEFAULT_REGION"), in_url_only=True)},
             EVENT_STREAM,
+            listing=BEDROCK_MODELS,
+        ),
+        "cohere": Dialect(
+            {
+                Operation.CHAT: cohere_chat,
+                Operation.EMBEDDINGS: cohere_embeddings,
+                Operation.RERANK: cohere_rerank,
+            },
+            options={"input_type": Option(cohere_embeddings.DEFAULT_PURPOSE)},
+            listing=COHERE_MODELS,
+        ),
+        "ollama": Dialect(
+            {Operation.CHAT: ollama_chat, Operation.EMBEDDINGS: ollama_embeddings},
+            stream_type=ollama_chat.STREAM_TYPE,
+            listing=OLLAMA_MODELS,
         ),
         "echo": Dialect(_OPENAI),
-        "gemini": Dialect({Operation.CHAT: gemini_chat, Operation.EMBEDDINGS: gemini_embeddings}),
+        "gemini": Dialect(
+            {Operation.CHAT: gemini_chat, Operation.EMBEDDINGS: gemini_embeddings}, listing=GEMINI_MODELS
+        ),
         "vertex": Dialect(
             {Operation.CHAT: vertex_chat, Operation.EMBEDDINGS: vertex_embeddings},
             vertex_address.OPTIONS,

@@ -261,6 +261,8 @@ class Usage:
     """Of text that was spoken."""
     searches: int = 0
     """Units of searching or ranking."""
+    billed: tuple[int, int] | None = None
+    """Tokens of input and output that the provider's bill counts, where it does not count all of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from fastapi import APIRouter, FastAPI, Request
@@ -16,11 +16,12 @@ from app.api.admin_keys import KeyRooms, add_keys
 from app.api.admin_levels import add_levels
 from app.api.admin_reception import Reception
 from app.api.admin_route import admin_route, admitted, needs
-from app.api.provider_states import ProviderStates, breaker_state, combined, credential_state
+from app.api.provider_states import ListState, ProviderStates, breaker_state, combined, credential_state
 from app.auth.roles import Permission
 from app.errors import InvalidConfiguration, NotFound
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
+from app.gateway.model_lists import ModelLists
 from app.store.audit import Change
 from app.store.database import StoreUnavailable
 from app.telemetry.clock import Clock
@@ -71,6 +72,7 @@ class AdminRooms:
 
     breakers: Breakers
     credentials: Credentials
+    model_lists: ModelLists
     reloads: Reloads
     keys: KeyRooms
     stored_credentials: CredentialRooms
@@ -113,6 +115,11 @@ def _own_states(rooms: AdminRooms, provider: str | None) -> ProviderStates:
     return ProviderStates(
         data=[breaker_state(each) for each in breakers if provider in (None, each.provider)],
         credentials=[credential_state(each) for each in credentials if provider in (None, each.provider)],
+        lists=[
+            ListState(**asdict(each))
+            for each in rooms.model_lists.standings()
+            if provider in (None, each.provider)
+        ],
     )
 
 

@@ -1,6 +1,7 @@
 """Everything that is not a call: models, health, metrics, and the description of the API."""
 
 # No `from __future__ import annotations`: FastAPI reads the annotations of the nested routes as values.
+import asyncio
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from app.errors import (
     Unauthorized,
     Unavailable,
 )
+from app.gateway.catalogue import described
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
 from app.workers.exposition import merged
@@ -36,6 +38,19 @@ class ModelCard(BaseModel):
     object: str = "model"
     created: int
     owned_by: str
+    """The provider, or `switchgear` for a name that stands for several targets."""
+    context_window: int | None = None
+    """Tokens. This and what follows is there where it is known: of the first target, where there are several."""
+    max_output_tokens: int | None = None
+    input_modalities: list[str] | None = None
+    output_modalities: list[str] | None = None
+    capabilities: list[str] | None = None
+    pricing: dict[str, str] | None = None
+    """Dollars per million tokens."""
+    targets: list[str] | None = None
+    """What is tried, in order, where that is not the model itself."""
+    listed: bool | None = None
+    """Whether its provider names it in its own list now."""
 
 
 class ModelList(BaseModel):
@@ -103,22 +118,19 @@ def _add_models(pages: FastAPI, rooms: PageRooms) -> None:
 
     created = int(rooms.clock.wall())
 
-    def card(name: str, owner: str) -> ModelCard:
-        return ModelCard(id=name, created=created, owned_by=owner)
-
-    @pages.get("/v1/models", tags=["models"])
-    @pages.get("/models", include_in_schema=False)
+    @pages.get("/v1/models", tags=["models"], response_model_exclude_none=True)
+    @pages.get("/models", include_in_schema=False, response_model_exclude_none=True)
     async def list_models(principal: Caller) -> ModelList:
-        return ModelList(
-            data=[card(name, owner) for name, owner in rooms.current.snapshot.router.names(principal)]
-        )
+        cards = await asyncio.to_thread(rooms.current.snapshot.catalogue.cards, principal)
+        return ModelList(data=[ModelCard(created=created, **described(each)) for each in cards])
 
-    @pages.get("/v1/models/{name:path}", tags=["models"])
-    @pages.get("/models/{name:path}", include_in_schema=False)
+    @pages.get("/v1/models/{name:path}", tags=["models"], response_model_exclude_none=True)
+    @pages.get("/models/{name:path}", include_in_schema=False, response_model_exclude_none=True)
     async def show_model(name: str, principal: Caller) -> ModelCard:
         if not name:
             raise NotFound("Name the model: /v1/models/NAME.")
-        return card(name, rooms.current.snapshot.router.owner(name, principal))
+        card = await asyncio.to_thread(rooms.current.snapshot.catalogue.card, name, principal)
+        return ModelCard(created=created, **described(card))
 
 
 def _add_health(pages: FastAPI, rooms: PageRooms) -> None:

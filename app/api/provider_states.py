@@ -69,12 +69,26 @@ class CredentialState(BaseModel):
     """How many workers see it in which state."""
 
 
+class ListState(BaseModel):
+    """How the list of models of a provider stands, which it gives itself: in the worker that was asked."""
+
+    provider: str
+    models: int
+    fetched: float | None
+    """Unix seconds of the last good one; null: there was none."""
+    failure: str | None
+    """The class of what went wrong last; null while it is as it should be."""
+    gone: list[str]
+    """Models that it named once and no longer, the latest last."""
+
+
 class ProviderStates(BaseModel):
     """All breakers there are, providers first, then the models that were asked of them lately; and all credentials."""
 
     object: str = "list"
     data: list[BreakerState]
     credentials: list[CredentialState]
+    lists: list[ListState]
 
 
 def breaker_state(standing: Standing) -> BreakerState:
@@ -118,6 +132,8 @@ def combined(states: Sequence[ProviderStates]) -> ProviderStates:
         # Providers first: what one worker has not been asked for yet comes after all that the first one has.
         data=sorted(map(_breaker, breakers), key=lambda each: each.model is not None),
         credentials=[*map(_credential, credentials)],
+        # Each worker asks for itself, and they hear the same.
+        lists=states[0].lists,
     )
 
 

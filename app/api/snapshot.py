@@ -12,6 +12,7 @@ from typing import Self
 from app.api.callers import Callers
 from app.api.departure import Policy
 from app.config.models import Config
+from app.gateway.catalogue import Catalogue
 from app.gateway.gateway import Gateway
 from app.gateway.router import Router
 
@@ -19,13 +20,22 @@ from app.gateway.router import Router
 class Snapshot:
     """A configuration at work. Each call holds it as a context."""
 
-    __slots__ = ("_calls", "_retired", "_unused", "callers", "config", "gateway", "on_departure", "router")
+    __slots__ = (
+        "_calls",
+        "_retired",
+        "_unused",
+        "callers",
+        "catalogue",
+        "config",
+        "gateway",
+        "on_departure",
+    )
 
     def __init__(
         self,
         config: Config,
         gateway: Gateway,
-        router: Router,
+        catalogue: Catalogue,
         callers: Callers,
         on_departure: Policy,
         unused: Callable[[], None] = lambda: None,
@@ -33,12 +43,17 @@ class Snapshot:
         """`unused` is called once: when it is retired and the last call that holds it has ended."""
         self.config = config
         self.gateway = gateway
-        self.router = router
+        self.catalogue = catalogue
         self.callers = callers
         self.on_departure = on_departure
         self._unused = unused
         self._calls = 0
         self._retired = False
+
+    @property
+    def router(self) -> Router:
+        """What finds the targets of a model."""
+        return self.catalogue.router
 
     def __enter__(self) -> Self:
         self._calls += 1

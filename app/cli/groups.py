@@ -34,9 +34,12 @@ def try_provider(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A provider that is on.")],
     config: ConfigFiles = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="What to call, as the provider names it.")
+    ] = None,
 ) -> None:
-    """Ask a provider for its models: does it answer, and take the credential?"""
+    """Ask a provider for its models, and call one of them: does it answer, and take the credential?"""
     from app.cli.database import at_work
     from app.cli.probing import probe
 
-    probe(at_work(load_or_fail(config or context.obj)), name)
+    probe(at_work(load_or_fail(config or context.obj)), name, model)

@@ -1,14 +1,15 @@
-"""What the running gateway thinks of its providers, asked over its admin API."""
+"""What the running gateway thinks of its providers and knows of their models, asked over its API."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from app.cli.healthcheck import admin_address_of, ask
+from app.cli.healthcheck import Address, admin_address_of, ask
 from app.config.models import Config
 from providers.types import Json
 
@@ -16,6 +17,7 @@ WITHIN = 2.0
 """Seconds for each step of asking."""
 PATH = "/admin/v1/providers"
 UNSHOWN = "states are not shown"
+T = TypeVar("T")
 _STATES = ("ready", "parked", "quarantined")
 
 
@@ -41,32 +43,35 @@ class Found:
 
 
 def ask_gateway(config: Config) -> Found:
-    """Ask the gateway of a configuration. Total."""
+    """Ask the gateway of a configuration how its providers stand. Total."""
+    states, problem = fetch(config, admin_address_of(config), PATH, _read)
+    return Found(states or {}, f"{UNSHOWN}: {problem}" if problem else "")
+
+
+def fetch(config: Config, address: Address, path: str, read: Callable[[Json], T]) -> tuple[T | None, str]:
+    """Get a page of the gateway of a configuration: what `read` makes of it, or why there is none. Total."""
     key = config.auth.master_key
     if not key:
-        return Found({}, f"{UNSHOWN}: asking a running gateway takes its master key (SWITCHGEAR_MASTER_KEY)")
-    address = admin_address_of(config)
+        return None, "asking a running gateway takes its master key (SWITCHGEAR_MASTER_KEY)"
     health = ask(address)
     place = f"{address.host}:{address.port}"
     if not health.answers:
-        return Found({}, f"{UNSHOWN}: no gateway answers at {place}")
+        return None, f"no gateway answers at {place}"
     if not health.ours:
         # Whoever else listens there is not to see the master key.
-        return Found({}, f"{UNSHOWN}: what answers at {place} is no gateway that is ready")
+        return None, f"what answers at {place} is no gateway that is ready"
     connection = http.client.HTTPConnection(address.host, address.port, timeout=WITHIN)
     try:
         headers = {"Host": address.name, "Authorization": f"Bearer {key.reveal()}"}
-        connection.request("GET", PATH, headers=headers)
+        connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         body = answer.read()
-        states = _read(json.loads(body)) if answer.status == 200 else None
+        found = read(json.loads(body)) if answer.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError, RecursionError, KeyError, TypeError):
-        return Found({}, f"{UNSHOWN}: the gateway at {place} did not answer in time, or not as one does")
+        return None, f"the gateway at {place} did not answer in time, or not as one does"
     finally:
         connection.close()
-    if states is None:
-        return Found({}, f"{UNSHOWN}: the gateway at {place} does not take this master key")
-    return Found(states)
+    return found, "" if found is not None else f"the gateway at {place} does not take this master key"
 
 
 def _read(said: Json) -> Mapping[str, Live]:

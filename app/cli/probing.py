@@ -1,13 +1,11 @@
-"""`switchgear providers test`: one small request to a provider, by the way that calls take."""
+"""`switchgear providers test`: a provider's list of models and one small call, by the way that calls take."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import NamedTuple
 
-import msgspec
 import typer
 
 from app.cli.options import fail
@@ -16,16 +14,12 @@ from app.config.loader import Loaded
 from app.config.problems import did_you_mean
 from app.config.tls import context
 from app.gateway.authorized import authorized
+from app.gateway.model_asking import ask
+from app.gateway.model_lists import listing_of
+from app.gateway.small_call import call, example_of
 from app.gateway.transports import carrier
 from app.gateway.upstream import Upstream
 from providers import errors
-from providers.probe import probe_request
-from providers.registry import adapter_for
-from providers.types import Head, HttpRequest, Operation, Target
-
-_LISTS = ("data", "models", "modelSummaries")
-WITHIN = 15.0
-"""Seconds for the whole exchange. A list of models takes the slowest vendors two."""
 
 
 class Verdict(NamedTuple):
@@ -49,15 +43,15 @@ _FAILURES: tuple[tuple[type[errors.UpstreamError], str], ...] = (
 )
 
 
-def probe(loaded: Loaded, name: str) -> None:
-    """Print what a provider answers to a request for its models; ends with 1 unless it answers each key well."""
+def probe(loaded: Loaded, name: str, model: str | None = None) -> None:
+    """Print what a provider answers, to a request for its models and to a call; ends with 1 unless each key is answered well."""
     provider = next((each for each in loaded.providers if each.name == name), None)
     if provider is None:
         names = [each.name for each in loaded.providers]
         hint = did_you_mean(name, names) or f"on are {', '.join(names)}; `switchgear providers` says why"
         fail(f"no provider `{name}` is on; {hint}")
     verdicts = [
-        (_named(provider, credential), asyncio.run(verdict_on(provider, credential)))
+        (_named(provider, credential), asyncio.run(verdict_on(provider, credential, model)))
         for credential in provider.credentials or (None,)
     ]
     for named, verdict in verdicts:
@@ -75,13 +69,12 @@ def _named(provider: ActiveProvider, credential: ProviderCredential | None) -> s
     return f"{provider.name} keys[{credential.position}]"
 
 
-async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | None) -> Verdict:
-    """Ask the provider for its models. Total."""
-    request = probe_request(_target(provider, credential))
+async def verdict_on(
+    provider: ActiveProvider, credential: ProviderCredential | None, model: str | None
+) -> Verdict:
+    """Ask the provider for its models, then call one of them. Total."""
     if provider.transport != "http":
         return Verdict(works=True, text="ok: it is part of this program, there is nothing to reach")
-    if request is None:
-        return Verdict(works=True, text="not asked: its dialect has no list of models; make a call to see")
     reasons: list[str] = []
     bare = Upstream(
         carrier(provider.pool, context(provider.pool.tls), allow_private=provider.allow_private),
@@ -90,10 +83,9 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
     upstream = authorized(bare, provider, time.time, reasons.append)
     begin = time.monotonic()
     try:
-        async with asyncio.timeout(WITHIN):
-            text = await _ask(upstream, request, provider)
+        said = await _ask(upstream, provider, credential, model)
     except TimeoutError:
-        return Verdict(works=False, text=f"did not answer within {WITHIN:g} s")
+        return Verdict(works=False, text="did not answer in time")
     except errors.UpstreamError as error:
         if reasons:
             return Verdict(works=False, text=f"was not asked: no credential could be made: {reasons[-1]}")
@@ -101,53 +93,54 @@ async def verdict_on(provider: ActiveProvider, credential: ProviderCredential | 
         return Verdict(works=False, text=f"{_words(error)}{status}; {_elapsed(begin)}")
     finally:
         await upstream.close()
-    return Verdict(works=True, text=f"ok: {text}; {_elapsed(begin)}")
+    return Verdict(works=True, text=f"ok: {said}; {_elapsed(begin)}")
 
 
-async def _ask(upstream: Upstream, request: HttpRequest, provider: ActiveProvider) -> str:
-    async with await upstream.send(request) as answer:
-        body = await answer.read()
-        if not 200 <= answer.head.status < 300:
-            raise _error(provider, answer.head, body)
-        return f"{_count(body)} models"
-
-
-def _error(provider: ActiveProvider, head: Head, body: bytes) -> errors.UpstreamError:
-    adapter = next(filter(None, (adapter_for(provider.dialect, operation) for operation in Operation)))
-    return adapter.parse_error(head, body, time.time())
-
-
-def _count(body: bytes) -> int:
+async def _ask(
+    upstream: Upstream, provider: ActiveProvider, credential: ProviderCredential | None, model: str | None
+) -> str:
+    """Say what came of it. Raises `UpstreamError`, `TimeoutError`."""
+    listing = listing_of(provider)
+    models = await ask(provider, credential, upstream, time.time()) if listing else {}
+    said = [f"{len(models)} models"] if listing else []
+    name = model or example_of(provider, models if listing and listing.names else {})
+    if name is None:
+        return ", ".join([*said, "none of which was called: name one with --model"])
     try:
-        listed = msgspec.json.decode(body)
-    except (ValueError, RecursionError) as error:
-        raise errors.MalformedResponse("no JSON") from error
-    # Together gives the list itself, Gemini and Bedrock objects of their own around it, others OpenAI's.
-    models = (
-        next((listed[name] for name in _LISTS if name in listed), None)
-        if isinstance(listed, Mapping)
-        else listed
-    )
-    if not isinstance(models, list):
-        raise errors.MalformedResponse("no list")
-    return len(models)
+        said.append(await call(provider, credential, upstream, name, time.time()))
+    except errors.UpstreamError as error:
+        if not said or isinstance(
+            error, errors.CredentialRejected | errors.QuotaExhausted | errors.RateLimited
+        ):
+            raise
+        raise CallFailed(
+            f"{', '.join(said)}, but `{name}` {_words_of_call(error)}", status=error.status
+        ) from error
+    return ", ".join(said)
+
+
+class CallFailed(errors.UpstreamError):
+    """The provider answers, and the call of a model failed. The message is ours."""
+
+
+def _words_of_call(error: errors.UpstreamError) -> str:
+    return next(words for kind, words in _CALL_FAILURES if isinstance(error, kind))
+
+
+_CALL_FAILURES: tuple[tuple[type[errors.UpstreamError], str], ...] = (
+    (errors.ModelNotFound, "is not there: name another model with --model"),
+    (errors.RequestRejected, "refused a plain call"),
+    (errors.MalformedResponse, "answered with something else than an answer: check dialect"),
+    (errors.UpstreamTimeout, "did not answer in time"),
+    (errors.UpstreamError, "failed"),
+)
 
 
 def _words(error: errors.UpstreamError) -> str:
+    if isinstance(error, CallFailed):
+        return error.message
     return next(words for kind, words in _FAILURES if isinstance(error, kind))
 
 
 def _elapsed(begin: float) -> str:
     return f"{(time.monotonic() - begin) * 1000:.0f} ms"
-
-
-def _target(provider: ActiveProvider, credential: ProviderCredential | None) -> Target:
-    return Target(
-        provider=provider.name,
-        dialect=provider.dialect,
-        base_url=provider.base_url,
-        model="",
-        credential=credential.key if credential else None,
-        headers=provider.headers,
-        options=provider.options,
-    )

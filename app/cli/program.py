@@ -119,6 +119,9 @@ def models(
     config: ConfigFiles = None,
     *,
     as_json: AsJson = False,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Ask the providers now which models they have, and list those too.")
+    ] = False,
     compare: Annotated[
         str | None,
         typer.Option(
@@ -142,7 +145,7 @@ def models(
     from app.store.database import StoreUnavailable
 
     if compare is None:
-        list_models(at_work(loaded), as_json=as_json)
+        list_models(at_work(loaded), as_json=as_json, asking=ask)
         return
     begin, _ = period(since, None)
     with failing_on(StoreUnavailable):

@@ -16,6 +16,7 @@ from app.config.encryption import Encryption
 from app.config.headers import Headers
 from app.config.identities import GroupName, Key, Organisation, Team, User, UserName
 from app.config.issuers import Issuer
+from app.config.model_facts import Facts, ModelLists
 from app.config.networks import Network
 from app.config.overload import Overload
 from app.config.pool import Pool
@@ -40,6 +41,7 @@ from app.config.scalars import (
 from app.config.section import EMPTY, Section
 from app.config.state import IN_MEMORY, OnStateLoss, StateUrl
 from app.config.storage import Storage
+from providers.facts import ModelFacts
 from providers.types import Secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -201,6 +203,9 @@ class ProviderSettings(Section):
     prices: Annotated[Table[Price], AfterValidator(told_apart)] = EMPTY
     """What its models cost, by pattern of the model's name; else the published prices count."""
 
+    facts: Table[Facts] = EMPTY
+    """What is so of its models, by pattern of the model's name; else what it says itself counts."""
+
     @property
     def stated_prices(self) -> Mapping[str, Mapping[str, str]]:
         """Give what is said of prices, by pattern."""
@@ -260,6 +265,8 @@ class Config(Section):
     """Providers by name; for one of the catalogue, a key is enough."""
     models: Table[ModelSettings] = EMPTY
     """Public model names, each with a list of its targets, or with a mapping."""
+    model_lists: ModelLists = ModelLists()
+    """The models that providers list themselves."""
     limit_groups: Annotated[Mapping[Annotated[str, _name_of("group")], LimitGroup], none_is_empty(dict)] = (
         EMPTY
     )
@@ -295,6 +302,15 @@ class Config(Section):
     def chains(self) -> Mapping[str, tuple[str, ...]]:
         """Give the targets of each public model."""
         return {name: model.names for name, model in self.models.items()}
+
+    @property
+    def stated_facts(self) -> Mapping[str, Mapping[str, ModelFacts]]:
+        """Give what is said of models, by provider and pattern."""
+        return {
+            name: {pattern: facts.stated for pattern, facts in each.facts.items()}
+            for name, each in self.providers.items()
+            if each.facts
+        }
 
     @property
     def hedges(self) -> Mapping[str, HedgeSettings]:

@@ -114,17 +114,27 @@ class PriceData:
 
     def spell(self, provider: str, model: str, tier: str, now: float) -> Spell:
         """Compile what a model costs at a time (unix seconds) in a service tier (`""`: the standard one)."""
-        self.load()
-        known_as = self._priced_as.get(provider)
-        row = next((row for row in self._rows if row.id == known_as), None)
-        if row is None:
-            return Spell(None)
-        found = (row.find_model(name, all_providers=self._rows) for name in spellings(model))
-        info = next((info for info in found if info is not None), None)
-        if info is None:
+        row = self._row(provider)
+        info = None if row is None else self._find(row, model)
+        if row is None or info is None:
             return Spell(None)
         own = any(info is candidate for candidate in row.models)
         return _spell(info, tier if own else "", now)
+
+    def window(self, provider: str, model: str) -> int | None:
+        """Give the tokens of a model's context window; None where they are not published."""
+        row = self._row(provider)
+        info = None if row is None else self._find(row, model)
+        return None if info is None else info.context_window
+
+    def _row(self, provider: str) -> Provider | None:
+        self.load()
+        known_as = self._priced_as.get(provider)
+        return next((row for row in self._rows if row.id == known_as), None)
+
+    def _find(self, row: Provider, model: str) -> ModelInfo | None:
+        found = (row.find_model(name, all_providers=self._rows) for name in spellings(model))
+        return next((info for info in found if info is not None), None)
 
 
 def _spell(info: ModelInfo, tier: str, now: float) -> Spell:

@@ -126,6 +126,8 @@ class Rates:
 
     def cost(self, usage: Usage) -> int:
         """Give nano-dollars, rounded up once to the next whole one. Never negative."""
+        if usage.billed is not None:
+            usage = _as_billed(usage, *usage.billed)
         band = next(band for band in self.bands if usage.input_tokens > band.above or band.above < 0)
         beside = 0 if self.units is NO_UNITS else self.units.price(usage)
         return _nanos(self.request + beside + band.units(usage))
@@ -153,6 +155,17 @@ FREE = Rates((Band(),))
 
 def _ms(seconds: float) -> int:
     return math.ceil(round(max(0.0, seconds) * 1000, 6))
+
+
+def _as_billed(usage: Usage, read: int, written: int) -> Usage:
+    return replace(
+        usage,
+        input_tokens=read,
+        output_tokens=written,
+        cached_tokens=0,
+        cache_write_tokens=0,
+        reasoning_tokens=0,
+    )
 
 
 def _part(tokens: int, room: int) -> int:

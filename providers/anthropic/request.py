@@ -20,8 +20,8 @@ from providers.anthropic import settings, tools
 from providers.anthropic.content import blocks
 from providers.anthropic.fields import unsupported
 from providers.anthropic.messages import conversation
-from providers.asked import Neutral, merge, named, twice
-from providers.errors import RequestRejected
+from providers.asked import Neutral, merge, named
+from providers.caps import most_tokens
 from providers.types import Call, JsonObject, Target
 
 DEFAULT_MAX_TOKENS = 4096
@@ -58,7 +58,9 @@ def body(call: Call, target: Target) -> JsonObject:
     _refuse(fields)
     keep_names = target.quirks.message_names and "name" not in target.drop
     talk = conversation(fields.get("messages"), keep_names=keep_names)
-    result: JsonObject = {"model": target.model, "max_tokens": _max_tokens(fields, target)}
+    given = most_tokens(fields)
+    most = (target.max_tokens or DEFAULT_MAX_TOKENS) if given is None else given
+    result: JsonObject = {"model": target.model, "max_tokens": most}
     if system := [*blocks(fields.get("system"), "system"), *talk.system, *_json_instruction(fields)]:
         result["system"] = system
     result["messages"] = talk.messages
@@ -74,16 +76,6 @@ def _refuse(fields: JsonObject) -> None:
     for name, is_neutral in _REFUSED.items():
         if name in fields and not is_neutral(fields[name]):
             raise unsupported(name)
-
-
-def _max_tokens(fields: JsonObject, target: Target) -> int:
-    given = {name: fields[name] for name in ("max_completion_tokens", "max_tokens") if name in fields}
-    for name, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise RequestRejected(f"`{name}` must be a whole number of tokens.", param=name)
-    if len(set(given.values())) > 1:
-        raise twice("max_tokens")
-    return next(iter(given.values()), target.max_tokens or DEFAULT_MAX_TOKENS)
 
 
 def _json_instruction(fields: JsonObject) -> list[JsonObject]:

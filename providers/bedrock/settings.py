@@ -11,6 +11,7 @@ import msgspec
 
 from providers import shape
 from providers.bedrock.families import Family
+from providers.caps import most_tokens
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import JsonObject
 
@@ -25,16 +26,8 @@ def asked_format(fields: JsonObject) -> JsonObject:
 
 def _inference(fields: JsonObject) -> JsonObject:
     config: JsonObject = {}
-    given = {name: fields[name] for name in ("max_completion_tokens", "max_tokens") if name in fields}
-    for name, value in given.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise RequestRejected(f"`{name}` must be a whole number of tokens.", param=name)
-    if len(set(given.values())) > 1:
-        raise RequestRejected(
-            "`max_tokens` is given twice, with different values. Give it once.", param="max_tokens"
-        )
-    if given:
-        config["maxTokens"] = next(iter(given.values()))
+    if (most := most_tokens(fields)) is not None:
+        config["maxTokens"] = most
     if "temperature" in fields:
         config["temperature"] = _temperature(shape.number(fields["temperature"], "temperature"))
     if "top_p" in fields:

@@ -28,7 +28,11 @@ _OPERATIONS = {
     "openai/embeddings_": Operation.EMBEDDINGS,
     "mistral/embeddings_": Operation.EMBEDDINGS,
     "perplexity/embeddings_": Operation.EMBEDDINGS,
+    "cohere/embeddings_": Operation.EMBEDDINGS,
+    "ollama_native/embeddings_": Operation.EMBEDDINGS,
 }
+_CHOSEN = {"ollama_native": ("ollama", "ollama")}
+"""Folder → a provider, and the dialect that one may choose for it."""
 _DIALECTS = {"openai/responses_": "responses"}
 """Traffic of a provider in another dialect than its row's."""
 _STREAM = re.compile(r"(?:chat_|completion_|responses_)?stream(?!.*(?:error|failed))\w*\.sse")
@@ -105,8 +109,9 @@ class Recorded:
 
 
 def provider_of(dialect: str) -> str:
-    """Give the first provider of the catalogue that speaks a dialect, to all or to some of its models."""
-    return next(row.name for row in CATALOG.values() if dialect in (row.dialect, *row.dialects.values()))
+    """Give the first provider of the catalogue that speaks a dialect; one to be chosen has a provider of its name."""
+    spoken = (row.name for row in CATALOG.values() if dialect in (row.dialect, *row.dialects.values()))
+    return next(spoken, dialect)
 
 
 def target(provider: str, *, exact: bool | None = None) -> Target:
@@ -174,18 +179,16 @@ def told(chunks: Sequence[Chunk]) -> tuple[list[tuple[bytes, Usage | None, str |
 
 def _cases(pattern: re.Pattern[str]) -> Iterator[Recorded]:
     for path in sorted(GOLDEN.glob("*/*")):
-        provider = path.parent.name
+        provider, chosen = _CHOSEN.get(path.parent.name, (path.parent.name, None))
         match = pattern.fullmatch(path.name)
         if match is None or provider not in CATALOG:
             continue
-        start = f"{provider}/{path.name}"
+        start = f"{path.parent.name}/{path.name}"
         operation = next((o for prefix, o in _OPERATIONS.items() if start.startswith(prefix)), Operation.CHAT)
         status = int(match[1]) if pattern is _ERROR else 200
-        case = Recorded(provider, operation, path.name, path.read_bytes(), status)
-        dialect = next((d for prefix, d in _DIALECTS.items() if start.startswith(prefix)), None)
-        if dialect is not None:
-            yield replace(case, dialect=dialect)
-        elif CATALOG[provider].quirks.exact:
+        chosen = chosen or next((d for prefix, d in _DIALECTS.items() if start.startswith(prefix)), None)
+        case = Recorded(provider, operation, path.name, path.read_bytes(), status, dialect=chosen)
+        if chosen is None and CATALOG[provider].quirks.exact:
             yield replace(case, exact=True)
             yield replace(case, exact=False)
         else:

@@ -104,9 +104,10 @@ class Gateway:
         return file
 
     def _text_of(self, config: Mapping[str, Any]) -> str:
-        # A test's gateway has nobody to give notice to.
+        # A test's gateway has nobody to give notice to, and its providers count what they are asked.
         server = {"drain_notice": "0s", **config.get("server", {})}
-        return yaml.safe_dump({**config, "server": server}, sort_keys=False)
+        lists = {"refresh": "0s", **config.get("model_lists", {})}
+        return yaml.safe_dump({**config, "server": server, "model_lists": lists}, sort_keys=False)
 
     def stop(self) -> int:
         """Send SIGTERM, wait for the end, and look for secrets in all that the process has left behind."""

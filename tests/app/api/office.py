@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 import structlog
+from prometheus_client import CollectorRegistry
 
 from app.api.admin import AdminRooms
 from app.api.admin_accounts import AccountRooms
@@ -35,6 +36,7 @@ from app.config.loader import load
 from app.config.models import Config
 from app.gateway.breakers import Breakers
 from app.gateway.credential_pool import Credentials
+from app.gateway.model_lists import ModelLists
 from app.store.audit import AuditStore
 from app.store.calls import CallStore
 from app.store.credentials import CredentialStore
@@ -42,6 +44,7 @@ from app.store.database import Database
 from app.store.keys import KeyStore
 from app.telemetry.clock import Clock
 from app.telemetry.metrics import Metrics
+from app.telemetry.model_counts import ModelCounts
 from app.usage.budget_book import BudgetBook
 from app.usage.budgets import Budget
 from app.usage.local_budgets import LocalBudgets
@@ -138,6 +141,7 @@ class Office:
         return AdminRooms(
             breakers=Breakers({}, lambda: 0.5),
             credentials=Credentials((), lambda: 0.5),
+            model_lists=ModelLists(self.log, ModelCounts(CollectorRegistry()), lambda: 0.5),
             reloads=reloads,
             keys=KeyRooms(self.store, self.stored, self.fellows, self.clock, self.log),
             stored_credentials=CredentialRooms(

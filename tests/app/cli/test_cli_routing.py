@@ -11,8 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from app.config import extras
-from providers.probe import probe_request
-from providers.types import Secret, Target
 from tests.harness.gateway import free_port
 from tests.harness.secrets import canary
 
@@ -167,13 +165,34 @@ def test_models_lists_names_and_owners(sg, env):
     said = sg("models", env=env)
     assert said.code == 0
     assert [line.split() for line in said.out.splitlines()] == [
-        ["model", "owned", "by"],
-        ["fast", "switchgear"],
-        ["openai/gpt-4o-mini", "openai"],
-        ["anthropic/claude-haiku-4-5", "anthropic"],
-        ["acme/acme-1", "acme"],
+        ["model", "owned", "by", "context", "output", "$/M", "in", "$/M", "out"],
+        ["fast", "switchgear", "128,000", "16,384", "0.15", "0.6"],
+        ["openai/gpt-4o-mini", "openai", "128,000", "16,384", "0.15", "0.6"],
+        ["anthropic/claude-haiku-4-5", "anthropic", "200,000", "64,000", "1", "5"],
+        ["acme/acme-1", "acme", "-", "-", "-", "-"],
     ]
-    assert json.loads(sg("models", "--json", env=env).out)[0] == {"id": "fast", "owned_by": "switchgear"}
+    first = json.loads(sg("models", "--json", env=env).out)[0]
+    assert (first["id"], first["owned_by"], first["input_modalities"]) == (
+        "fast",
+        "switchgear",
+        ["file", "image", "text"],
+    )
+
+
+def test_models_asks_providers_for_their_lists_where_it_is_told_to(sg, write, secrets):
+    secrets.plant(CREDENTIAL)
+    with answering(200, b'{"data": [{"id": "new", "context_length": 9000}]}') as (url, _):
+        env = configured(write, url)
+        asked = sg("models", "--ask", "--json", env=env)
+        quiet = sg("models", "--json", env=env)
+    assert (asked.code, asked.err) == (0, "")
+    assert json.loads(asked.out) == [
+        {"id": "acme/new", "owned_by": "acme", "context_window": 9000, "listed": True}
+    ]
+    assert (quiet.code, json.loads(quiet.out)) == (0, [])
+    assert "what providers list is not shown" in quiet.err
+    broken = sg("models", "--ask", env=configured(write, f"http://127.0.0.1:{free_port()}"))
+    assert "acme gave no list of its models (Unreachable)" in broken.err
 
 
 def test_providers_says_what_is_on_and_why(sg, env):
@@ -213,6 +232,10 @@ def answering(
     seen: list[tuple[str, dict[str, str]]] = []
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_GET(self) -> None:
             seen.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
             self.send_response(status)
@@ -248,14 +271,31 @@ def configured(write, url: str, dialect: str = "openai") -> dict[str, str]:
 
 def test_a_provider_that_answers_well_is_ok(sg, write, secrets):
     secrets.plant(CREDENTIAL)
-    with answering(200, b'{"object": "list", "data": [{"id": "a"}, {"id": "b"}]}') as (url, seen):
+    both = {
+        "data": [{"id": "vectors", "type": "embedding"}, {"id": "a"}],
+        "choices": [{"message": {"role": "assistant", "content": "OK"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 1},
+    }
+    with answering(200, json.dumps(both).encode()) as (url, seen):
         said = sg("providers", "test", "acme", env=configured(write, url))
+        named = sg("providers", "test", "acme", "--model", "b", env=configured(write, url))
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("acme ok: 2 models; ")
+    assert said.out.startswith("acme ok: 2 models, `a` answered with 10 tokens; ")
     assert said.out.endswith(" ms\n")
-    ((path, headers),) = seen
-    assert path == "/v1/models"
-    assert headers["authorization"] == f"Bearer {CREDENTIAL}"
+    assert "`b` answered" in named.out
+    assert [path for path, _ in seen[:2]] == ["/v1/models", "/v1/chat/completions"]
+    assert all(headers["authorization"] == f"Bearer {CREDENTIAL}" for _, headers in seen)
+
+
+def test_a_provider_whose_models_do_not_answer_is_told_apart(sg, write, secrets):
+    secrets.plant(CREDENTIAL)
+    with answering(200, b'{"data": [{"id": "a"}]}') as (url, _):
+        said = sg("providers", "test", "acme", env=configured(write, url))
+    assert (said.code, said.out) == (1, "")
+    assert "acme 1 models, but `a` answered with something else than an answer" in said.err
+    with answering(200, b'{"data": []}') as (url, _):
+        said = sg("providers", "test", "acme", env=configured(write, url))
+    assert "0 models, none of which was called: name one with --model" in said.out
 
 
 @pytest.mark.parametrize(
@@ -303,35 +343,6 @@ def test_a_provider_that_is_off_cannot_be_tested(sg):
     assert "no provider `openai` is on" in said.err
 
 
-def test_each_dialect_is_asked_in_its_own_way():
-    def ask(dialect: str) -> tuple[str, dict[str, str]]:
-        request = probe_request(
-            Target(
-                provider="x",
-                dialect=dialect,
-                base_url="https://x.test/root",
-                model="",
-                credential=Secret("k"),
-                headers={"X-Extra": "1"},
-            )
-        )
-        assert request is not None
-        assert (request.method, request.body) == ("GET", b"")
-        return request.url, dict(request.headers)
-
-    url, headers = ask("openai")
-    assert url == "https://x.test/root/models"
-    assert (headers["authorization"], headers["x-extra"]) == ("Bearer k", "1")
-    url, headers = ask("anthropic")
-    assert url == "https://x.test/root/v1/models"
-    assert (headers["x-api-key"], headers["anthropic-version"]) == ("k", "2023-06-01")
-    assert "authorization" not in headers
-    url, headers = ask("gemini")
-    assert (url, headers["x-goog-api-key"]) == ("https://x.test/root/models", "k")
-    url, headers = ask("bedrock")
-    assert (url, headers["authorization"]) == ("https://x.test/root/foundation-models", "Bearer k")
-
-
 def test_a_provider_whose_credential_cannot_be_made_is_not_asked(sg, write, monkeypatch):
     # Whether the library is not installed here or finds no such profile.
     monkeypatch.setattr(extras, "find_spec", lambda _: "there")
@@ -343,16 +354,6 @@ def test_a_provider_whose_credential_cannot_be_made_is_not_asked(sg, write, monk
         said = sg("providers", "test", "acme")
     assert (said.code, seen) == (1, [])
     assert said.err.startswith("switchgear: acme was not asked: no credential could be made: ")
-
-
-def test_a_dialect_without_a_list_of_models_is_not_asked():
-    assert probe_request(Target(provider="x", dialect="echo", base_url="http://x", model="")) is None
-
-
-def test_a_provider_that_cannot_be_asked_is_not_called_well(sg, folder):
-    (folder / "config.yaml").write_text("providers: {vertex: {keys: [ya29.token], options: {project: p}}}")
-    said = sg("providers", "test", "vertex")
-    assert (said.code, said.out.split(":")[0]) == (0, "vertex not asked")
 
 
 MASTER = "sk-cli-master-0123456789abcdef"
@@ -392,8 +393,8 @@ def test_each_key_of_a_provider_is_tested(sg, write, secrets):
         )
         said = sg("providers", "test", "acme", env={"ACME_KEY": CREDENTIAL})
     assert [line.split(";")[0] for line in said.out.splitlines()] == [
-        "acme keys[0] ok: 0 models",
-        "acme keys[1] ok: 0 models",
+        "acme keys[0] ok: 0 models, none of which was called: name one with --model",
+        "acme keys[1] ok: 0 models, none of which was called: name one with --model",
     ]
     assert [headers["authorization"] for _, headers in seen] == [
         f"Bearer {CREDENTIAL}",

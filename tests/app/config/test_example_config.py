@@ -91,7 +91,9 @@ def test_what_it_shows_are_the_defaults(tmp_path: Path) -> None:
     (budget,) = plan.budget
     assert budget == Budget(amount=budget.amount, per=budget.per)
     (acme,) = shown.providers.values()
-    assert acme == ProviderSettings(keys=acme.keys, base_url=acme.base_url, prices=acme.prices)
+    assert acme == ProviderSettings(
+        keys=acme.keys, base_url=acme.base_url, prices=acme.prices, facts=acme.facts
+    )
     (credential,) = acme.keys
     assert credential.limits == Limits()
     smart = shown.models["smart"]

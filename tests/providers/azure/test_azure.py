@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from providers import errors as e
-from providers.probe import probe_request
-from providers.registry import adapter_for
+from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Head, Operation, Secret, Target
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "azure"
@@ -69,8 +68,9 @@ def test_the_list_of_models_is_asked_for_where_it_is() -> None:
         (f"{ROOT}/openai/v1", "v1", f"{ROOT}/openai/v1/models"),
         (f"{ROOT}/openai/deployments/d", "2024-10-21", f"{ROOT}/openai/models?api-version=2024-10-21"),
     ]:
-        request = probe_request(target(base_url, version))
-        assert request is not None
+        listing = DIALECTS["azure"].listing
+        assert listing is not None
+        request = listing.request(target(base_url, version))
         assert request.url == url
         assert ("api-key", "azure-key") in request.headers
 

@@ -116,3 +116,9 @@ def test_the_bound_is_reached_by_some_usage_of_one_band(rates, count, output):
         for o in kinds_out
     ]
     assert max(costs) == flat.bound(count, output)
+
+
+def test_what_a_provider_does_not_bill_costs_nothing():
+    # Cohere counts 517 tokens of an answer and bills 19: here a dollar for each million.
+    rates = Rates((Band(input=10**18, output=10**18),))
+    assert rates.cost(Usage(507, 10, cached_tokens=448, billed=(12, 7))) == 19_000
