@@ -28,6 +28,7 @@ NOTHING: Mapping[str, Neutral] = {
     "service_tier": lambda value: value in ("auto", "default"),
     "stop": lambda value: value == [],
     "store": lambda value: value is False,
+    "tool_choice": lambda value: value == "auto",
     "top_logprobs": lambda value: value == 0,
     "verbosity": lambda value: value == "medium",
     "web_search_options": lambda _: False,

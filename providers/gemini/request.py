@@ -6,7 +6,8 @@
 * What Gemini has no place for is refused, unless it says what holds anyway.
 * Left out, because they steer only OpenAI's prompt cache or the cost of an image and no answer's
   shape: `prompt_cache_key`, `prompt_cache_retention`, `prompt_cache_options`, an image's `detail`.
-  `stream_options` is the gateway's own business; a file's name and a JSON schema's are mere labels;
+  `stream_options` is the gateway's own business; `user`, `safety_identifier`, a file's name and a JSON
+  schema's are mere labels;
   `strict` asks for what a function's schema gets anyway once a call is forced.
 
 Wire formats: https://ai.google.dev/api/generate-content and
@@ -25,7 +26,10 @@ from providers.gemini.signatures import must_be_signed
 from providers.types import Call, JsonObject, Target
 
 _LEFT_OUT = frozenset(
-    {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream", "stream_options"}
+    {
+        *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"),
+        *("stream", "stream_options", "user"),
+    }
 )
 
 _REFUSED: Mapping[str, Neutral] = MappingProxyType(
@@ -37,9 +41,7 @@ _REFUSED: Mapping[str, Neutral] = MappingProxyType(
         "moderation": lambda _: False,
         "parallel_tool_calls": lambda value: value is True,
         "prediction": lambda _: False,
-        "safety_identifier": lambda _: False,
         "store": lambda value: value is False,
-        "user": lambda _: False,
         "verbosity": lambda value: value == "medium",
     }
 )
