@@ -16,10 +16,7 @@ https://platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from providers.asked import Neutral, merge, named, refuse
+from providers.asked import lacking, merge, named, refuse
 from providers.gemini import settings, tools
 from providers.gemini.messages import conversation
 from providers.gemini.signatures import must_be_signed
@@ -32,18 +29,9 @@ _LEFT_OUT = frozenset(
     }
 )
 
-_REFUSED: Mapping[str, Neutral] = MappingProxyType(
-    {
-        # Field → does this value ask for nothing?
-        "audio": lambda _: False,
-        "logit_bias": lambda value: value == {},
-        "metadata": lambda value: value == {},
-        "moderation": lambda _: False,
-        "parallel_tool_calls": lambda value: value is True,
-        "prediction": lambda _: False,
-        "store": lambda value: value is False,
-        "verbosity": lambda value: value == "medium",
-    }
+_REFUSED = lacking(
+    *("audio", "logit_bias", "metadata", "moderation", "parallel_tool_calls"),
+    *("prediction", "store", "verbosity"),
 )
 
 _TRANSLATED = frozenset(
