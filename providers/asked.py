@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from types import MappingProxyType
 
+from providers import shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject, Target
 
@@ -18,21 +20,34 @@ NOTHING: Mapping[str, Neutral] = {
     "functions": lambda value: value == [],
     "logit_bias": lambda value: value == {},
     "logprobs": lambda value: value is False,
+    "metadata": lambda value: value == {},
     "modalities": lambda value: value == ["text"],
+    "moderation": lambda _: False,
     "n": lambda value: value == 1,
     "parallel_tool_calls": lambda value: value is True,
     "prediction": lambda _: False,
     "presence_penalty": lambda value: value == 0,
     "reasoning_effort": lambda _: False,
+    "safety_identifier": lambda _: False,
     "seed": lambda _: False,
     "service_tier": lambda value: value in ("auto", "default"),
     "stop": lambda value: value == [],
     "store": lambda value: value is False,
+    "tool_choice": lambda value: value == "auto",
     "top_logprobs": lambda value: value == 0,
+    "user": lambda _: False,
     "verbosity": lambda value: value == "medium",
     "web_search_options": lambda _: False,
 }
 """Fields that a provider may lack → whether a value asks for what holds anyway."""
+
+
+_FORMATS = frozenset({"text", "json_object", "json_schema"})
+
+
+def lacking(*names: str) -> Mapping[str, Neutral]:
+    """Give the table of the fields that a dialect has no place for."""
+    return MappingProxyType({name: NOTHING[name] for name in names})
 
 
 def named(body: Mapping[str, Json], target: Target, known: Container[str]) -> JsonObject:
@@ -64,6 +79,17 @@ def leave_out(fields: JsonObject, lacking: frozenset[str], target: Target) -> No
         value = fields.pop(name)
         if value is not None and not NOTHING[name](value):
             raise unsupported(name, target)
+
+
+def answer_format(fields: JsonObject) -> tuple[str, JsonObject]:
+    """Give the kind of `response_format`, `text` where there is none, and all of it. Raises `RequestRejected`."""
+    wanted = shape.mapping(fields.get("response_format", {}), "response_format")
+    kind = shape.text(wanted.get("type", "text"), "response_format.type")
+    if kind not in _FORMATS:
+        raise RequestRejected(
+            "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
+        )
+    return kind, wanted
 
 
 def unsupported(name: str, target: Target, instead: str = "") -> UnsupportedParameter:

@@ -153,7 +153,6 @@ _ROWS = (
         env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         patterns=("gemini-*", "gemma-*"),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
-        drop=frozenset({"user", "safety_identifier"}),  # it has no such field, and no answer depends on it
         operations=_CHAT_EMBEDDINGS,
     ),
     Provider(
@@ -347,8 +346,19 @@ _ROWS = (
         base_url_env=("OLLAMA_HOST",),
         key_required=False,
         allow_private=True,
-        quirks=Quirks(developer_role=False),  # the role reaches the model's template, which knows `system`
+        quirks=Quirks(
+            developer_role=False,  # the role reaches the model's template, which knows `system`
+            lacks=_OPENAI_ONLY
+            | {
+                "logit_bias",
+                "n",
+                "parallel_tool_calls",
+                "tool_choice",
+                "web_search_options",
+            },  # ignored there
+        ),
         rename=_OLD_TOKEN_CAP,  # ignores the newer name
+        drop=_LABELS | _HINTS,  # ignored there
         operations=_WORDS | {Operation.IMAGE_GENERATION},
     ),
     Provider(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from providers.errors import RequestRejected
 from providers.types import Json, JsonObject
 
@@ -39,6 +41,17 @@ def flag(value: Json, at: str) -> bool:
     if isinstance(value, bool):
         return value
     raise wrong(at, "true or false", value)
+
+
+def arguments(value: Json, at: str) -> JsonObject:
+    """Give the arguments of a tool call, an object in a string; a blank one is empty. Raises `RequestRejected`."""
+    given = text(value, at)
+    if not given.strip():
+        return {}
+    try:
+        return msgspec.json.decode(given, type=JsonObject)
+    except (ValueError, RecursionError):
+        raise RequestRejected(f"`{at}` must be a JSON object in a string.", param=at) from None
 
 
 def data_url(value: Json, at: str) -> tuple[str, str]:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 from providers import shape
 from providers.anthropic import tools
 from providers.anthropic.content import blocks
@@ -157,18 +155,8 @@ def _use(id: str, function: Json, at: str) -> JsonObject:
         "type": "tool_use",
         "id": id,
         "name": name,
-        "input": _input(function.get("arguments"), f"{at}.arguments"),
+        "input": shape.arguments(function.get("arguments"), f"{at}.arguments"),
     }
-
-
-def _input(arguments: Json, at: str) -> JsonObject:
-    text = shape.text(arguments, at)
-    if not text.strip():
-        return {}
-    try:
-        return msgspec.json.decode(text, type=JsonObject)
-    except (ValueError, RecursionError):
-        raise RequestRejected(f"`{at}` must be a JSON object in a string.", param=at) from None
 
 
 _RESULTS = frozenset({"tool", "function"})

@@ -14,13 +14,11 @@ https://platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from providers.anthropic import settings, tools
 from providers.anthropic.content import blocks
 from providers.anthropic.fields import unsupported
 from providers.anthropic.messages import conversation
-from providers.asked import Neutral, merge, named
+from providers.asked import answer_format, lacking, merge, named
 from providers.caps import most_tokens
 from providers.types import Call, JsonObject, Target
 
@@ -31,23 +29,11 @@ _LEFT_OUT = frozenset(
     {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream_options"}
 )
 
-_REFUSED: Mapping[str, Neutral] = {
-    # Field → does this value ask for nothing?
-    "audio": lambda _: False,
-    "frequency_penalty": lambda value: value == 0,
-    "logit_bias": lambda value: value == {},
-    "logprobs": lambda value: value is False,
-    "modalities": lambda value: value == ["text"],
-    "moderation": lambda _: False,
-    "n": lambda value: value == 1,
-    "prediction": lambda _: False,
-    "presence_penalty": lambda value: value == 0,
-    "seed": lambda _: False,
-    "store": lambda value: value is False,
-    "top_logprobs": lambda value: value == 0,
-    "verbosity": lambda value: value == "medium",
-    "web_search_options": lambda _: False,
-}
+_REFUSED = lacking(
+    *("audio", "frequency_penalty", "logit_bias", "logprobs", "modalities", "moderation"),
+    *("n", "prediction", "presence_penalty", "seed", "store", "top_logprobs"),
+    *("verbosity", "web_search_options"),
+)
 
 _JSON_ONLY = "Answer with one valid JSON object and nothing else: no words around it and no code fence."
 
@@ -81,7 +67,7 @@ def _refuse(fields: JsonObject) -> None:
 def _json_instruction(fields: JsonObject) -> list[JsonObject]:
     # Anthropic has no switch for "some JSON object", only for a schema. OpenAI wants the prompt to
     # ask for JSON as well, so the instruction repeats what the client has said or meant to say.
-    if settings.asked_format(fields).get("type") == "json_object":
+    if answer_format(fields)[0] == "json_object":
         return [{"type": "text", "text": _JSON_ONLY}]
     return []
 

@@ -9,25 +9,15 @@ from collections.abc import Callable
 
 from providers import shape
 from providers.anthropic.fields import unsupported
-from providers.asked import merge
+from providers.asked import answer_format, merge
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import JsonObject
 
 
-def asked_format(fields: JsonObject) -> JsonObject:
-    """Give `response_format`, or nothing. Raises `RequestRejected`."""
-    return shape.mapping(fields.get("response_format", {}), "response_format")
-
-
 def _response_format(fields: JsonObject) -> JsonObject:
-    wanted = asked_format(fields)
-    kind = shape.text(wanted.get("type", "text"), "response_format.type")
-    if kind in {"text", "json_object"}:
-        return {}
+    kind, wanted = answer_format(fields)
     if kind != "json_schema":
-        raise RequestRejected(
-            "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
-        )
+        return {}
     at = "response_format.json_schema"
     named = shape.mapping(wanted.get("json_schema"), at)
     schema = shape.mapping(named.get("schema"), f"{at}.schema")

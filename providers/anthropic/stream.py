@@ -18,8 +18,9 @@ from providers.anthropic.blocks import Block, Progress, Step, block
 from providers.anthropic.errors import reported
 from providers.anthropic.response import finish_reason, refusal
 from providers.anthropic.tools import speaks_functions
-from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
-from providers.sse import SseDecoder
+from providers.errors import MalformedResponse, StreamTruncated
+from providers.pieces import read_each
+from providers.sse import Event, SseDecoder
 from providers.types import Call, Chunk, JsonObject, Usage
 
 
@@ -53,14 +54,7 @@ class ChatStream:
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """Take the next bytes. Raises the error that an event reports, `MalformedResponse`."""
-        chunks: list[Chunk] = []
-        try:
-            for event in self._sse.feed(data):
-                chunks += self._read(event.data)
-        except UpstreamError as error:
-            error.chunks = chunks
-            raise
-        return chunks
+        return read_each(self._sse.feed(data), self._read)
 
     def close(self) -> Sequence[Chunk]:
         """Take the end of the stream. Raises `StreamTruncated` unless `message_stop` came."""
@@ -68,7 +62,8 @@ class ChatStream:
             raise StreamTruncated("The provider's stream ended before its last event.")
         return ()
 
-    def _read(self, data: bytes) -> Sequence[Chunk]:
+    def _read(self, sent: Event) -> Sequence[Chunk]:
+        data = sent.data
         if self._stopped:
             return ()
         try:

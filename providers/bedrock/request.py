@@ -12,9 +12,7 @@ Wire format: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from providers.asked import Neutral, merge, named, refuse
+from providers.asked import answer_format, lacking, merge, named, refuse
 from providers.bedrock import settings
 from providers.bedrock.content import blocks
 from providers.bedrock.families import MORE, family_of
@@ -37,23 +35,11 @@ _TRANSLATED = TOOL_FIELDS | {
 _LEFT_OUT = frozenset(
     {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream_options"}
 )
-_REFUSED: Mapping[str, Neutral] = {
-    # Field → does this value ask for nothing?
-    "audio": lambda _: False,
-    "frequency_penalty": lambda value: value == 0,
-    "logit_bias": lambda value: value == {},
-    "logprobs": lambda value: value is False,
-    "modalities": lambda value: value == ["text"],
-    "moderation": lambda _: False,
-    "n": lambda value: value == 1,
-    "prediction": lambda _: False,
-    "presence_penalty": lambda value: value == 0,
-    "seed": lambda _: False,
-    "store": lambda value: value is False,
-    "top_logprobs": lambda value: value == 0,
-    "verbosity": lambda value: value == "medium",
-    "web_search_options": lambda _: False,
-}
+_REFUSED = lacking(
+    *("audio", "frequency_penalty", "logit_bias", "logprobs", "modalities", "moderation"),
+    *("n", "prediction", "presence_penalty", "seed", "store", "top_logprobs"),
+    *("verbosity", "web_search_options"),
+)
 _KNOWN = _NATIVE | _TRANSLATED | _LEFT_OUT | _REFUSED.keys()
 
 _JSON_ONLY = "Answer with one valid JSON object and nothing else: no words around it and no code fence."
@@ -85,4 +71,4 @@ def body(call: Call, target: Target) -> JsonObject:
 
 def _json_instruction(fields: JsonObject) -> list[JsonObject]:
     # Converse has no switch for "some JSON object", only for a schema.
-    return [{"text": _JSON_ONLY}] if settings.asked_format(fields).get("type") == "json_object" else []
+    return [{"text": _JSON_ONLY}] if answer_format(fields)[0] == "json_object" else []

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 
 from providers import shape
+from providers.asked import answer_format
 from providers.bedrock.families import Family
 from providers.caps import most_tokens
 from providers.errors import RequestRejected, UnsupportedParameter
@@ -17,11 +18,6 @@ from providers.types import JsonObject
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS = {"auto": None, "default": "default", "flex": "flex", "priority": "priority", "reserved": "reserved"}
-
-
-def asked_format(fields: JsonObject) -> JsonObject:
-    """Give `response_format`, or nothing. Raises `RequestRejected`."""
-    return shape.mapping(fields.get("response_format", {}), "response_format")
 
 
 def _inference(fields: JsonObject) -> JsonObject:
@@ -53,14 +49,9 @@ def _stop(fields: JsonObject) -> list[str]:
 
 
 def _response_format(fields: JsonObject) -> JsonObject:
-    wanted = asked_format(fields)
-    kind = shape.text(wanted.get("type", "text"), "response_format.type")
-    if kind in {"text", "json_object"}:
-        return {}
+    kind, wanted = answer_format(fields)
     if kind != "json_schema":
-        raise RequestRejected(
-            "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
-        )
+        return {}
     at = "response_format.json_schema"
     named = shape.mapping(wanted.get("json_schema"), at)
     # Converse wants the schema as a text.

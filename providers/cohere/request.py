@@ -11,14 +11,13 @@ Wire format and ranges: https://docs.cohere.com/reference/chat.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from providers import shape
-from providers.asked import Neutral, named, refuse, twice, unsupported
+from providers.asked import answer_format, lacking, named, refuse, twice, unsupported
 from providers.caps import most_tokens
 from providers.cohere.messages import messages
 from providers.cohere.tools import tools
-from providers.errors import RequestRejected
 from providers.types import Call, Json, JsonObject, Target
 
 MOST_STOPS = 5
@@ -27,25 +26,11 @@ _LEFT_OUT = frozenset(
     {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream_options"}
 )
 
-_REFUSED: Mapping[str, Neutral] = {
-    "audio": lambda _: False,
-    "function_call": lambda _: False,
-    "functions": lambda value: value == [],
-    "logit_bias": lambda value: value == {},
-    "metadata": lambda value: value == {},
-    "modalities": lambda value: value == ["text"],
-    "moderation": lambda _: False,
-    "n": lambda value: value == 1,
-    "parallel_tool_calls": lambda value: value is True,
-    "prediction": lambda _: False,
-    "safety_identifier": lambda _: False,
-    "service_tier": lambda value: value in ("auto", "default"),
-    "store": lambda value: value is False,
-    "top_logprobs": lambda value: value == 0,
-    "user": lambda _: False,
-    "verbosity": lambda value: value == "medium",
-    "web_search_options": lambda _: False,
-}
+_REFUSED = lacking(
+    *("audio", "function_call", "functions", "logit_bias", "metadata", "modalities"),
+    *("moderation", "n", "parallel_tool_calls", "prediction", "safety_identifier"),
+    *("service_tier", "store", "top_logprobs", "user", "verbosity", "web_search_options"),
+)
 
 _SAME = frozenset({"seed"})
 """Fields that both spell alike, where a null says nothing."""
@@ -118,14 +103,9 @@ _EFFORTS = {"none": "disabled", "high": "enabled"}
 
 
 def _response_format(fields: JsonObject, target: Target) -> JsonObject:
-    wanted = shape.mapping(fields.get("response_format", {}), "response_format")
-    kind = shape.text(wanted.get("type", "text"), "response_format.type")
+    kind, wanted = answer_format(fields)
     if kind == "text":
         return {}
-    if kind not in {"json_object", "json_schema"}:
-        raise RequestRejected(
-            "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
-        )
     for other in ("tools", "documents"):
         if fields.get(other):
             raise unsupported("response_format", target, f"It gives JSON only where there are no `{other}`. ")

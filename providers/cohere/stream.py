@@ -17,8 +17,9 @@ from providers.cohere import wire
 from providers.cohere.errors import reported
 from providers.cohere.names import ours
 from providers.cohere.response import finish_reason
-from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
-from providers.sse import SseDecoder
+from providers.errors import MalformedResponse, StreamTruncated
+from providers.pieces import read_each
+from providers.sse import Event, SseDecoder
 from providers.types import Call, Chunk, Json, JsonObject, Target
 
 _DONE = b"[DONE]"
@@ -51,14 +52,7 @@ class ChatStream:
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """Take the next bytes. Raises the error that an event reports, `MalformedResponse`."""
-        chunks: list[Chunk] = []
-        try:
-            for event in self._sse.feed(data):
-                chunks += self._read(event.data)
-        except UpstreamError as error:
-            error.chunks = chunks
-            raise
-        return chunks
+        return read_each(self._sse.feed(data), self._read)
 
     def close(self) -> Sequence[Chunk]:
         """Take the end of the stream. Raises `StreamTruncated` unless `message-end` came."""
@@ -66,7 +60,8 @@ class ChatStream:
             raise StreamTruncated("The provider's stream ended before its last event.")
         return ()
 
-    def _read(self, data: bytes) -> Sequence[Chunk]:
+    def _read(self, sent: Event) -> Sequence[Chunk]:
+        data = sent.data
         if self._ended or not data.strip() or data.strip() == _DONE:
             return ()
         try:

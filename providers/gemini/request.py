@@ -6,7 +6,8 @@
 * What Gemini has no place for is refused, unless it says what holds anyway.
 * Left out, because they steer only OpenAI's prompt cache or the cost of an image and no answer's
   shape: `prompt_cache_key`, `prompt_cache_retention`, `prompt_cache_options`, an image's `detail`.
-  `stream_options` is the gateway's own business; a file's name and a JSON schema's are mere labels;
+  `stream_options` is the gateway's own business; `user`, `safety_identifier`, a file's name and a JSON
+  schema's are mere labels;
   `strict` asks for what a function's schema gets anyway once a call is forced.
 
 Wire formats: https://ai.google.dev/api/generate-content and
@@ -15,33 +16,22 @@ https://platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
-from providers.asked import Neutral, merge, named, refuse
+from providers.asked import lacking, merge, named, refuse
 from providers.gemini import settings, tools
 from providers.gemini.messages import conversation
 from providers.gemini.signatures import must_be_signed
 from providers.types import Call, JsonObject, Target
 
 _LEFT_OUT = frozenset(
-    {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream", "stream_options"}
+    {
+        *("prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"),
+        *("stream", "stream_options", "user"),
+    }
 )
 
-_REFUSED: Mapping[str, Neutral] = MappingProxyType(
-    {
-        # Field → does this value ask for nothing?
-        "audio": lambda _: False,
-        "logit_bias": lambda value: value == {},
-        "metadata": lambda value: value == {},
-        "moderation": lambda _: False,
-        "parallel_tool_calls": lambda value: value is True,
-        "prediction": lambda _: False,
-        "safety_identifier": lambda _: False,
-        "store": lambda value: value is False,
-        "user": lambda _: False,
-        "verbosity": lambda value: value == "medium",
-    }
+_REFUSED = lacking(
+    *("audio", "logit_bias", "metadata", "moderation", "parallel_tool_calls"),
+    *("prediction", "store", "verbosity"),
 )
 
 _TRANSLATED = frozenset(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from providers import shape
-from providers.asked import merge, twice, unsupported
+from providers.asked import answer_format, merge, twice, unsupported
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import JsonObject, Target
 
@@ -83,14 +83,9 @@ def _logprobs(fields: JsonObject) -> JsonObject:
 
 
 def _format(fields: JsonObject) -> JsonObject:
-    wanted = shape.mapping(fields.get("response_format", {}), "response_format")
-    kind = shape.text(wanted.get("type", "text"), "response_format.type")
+    kind, wanted = answer_format(fields)
     if kind == "text":
         return {}
-    if kind not in {"json_object", "json_schema"}:
-        raise RequestRejected(
-            "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
-        )
     schema = _schema(wanted) if kind == "json_schema" else {}
     return {"responseMimeType": "application/json", **schema}
 

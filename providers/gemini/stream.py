@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
+from providers.errors import MalformedResponse, StreamTruncated
 from providers.gemini import wire
 from providers.gemini.choice import Choice, Step
 from providers.gemini.errors import reported
-from providers.sse import SseDecoder
+from providers.pieces import read_each
+from providers.sse import Event, SseDecoder
 from providers.types import Call, Chunk, JsonObject, Target, Usage
 
 EVENT_LIMIT = 32 << 20
@@ -45,14 +46,7 @@ class ChatStream:
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """Take the next bytes. Raises the error that an event reports, `MalformedResponse`."""
-        chunks: list[Chunk] = []
-        try:
-            for event in self._sse.feed(data):
-                chunks += self._read(event.data)
-        except UpstreamError as error:
-            error.chunks = chunks
-            raise
-        return chunks
+        return read_each(self._sse.feed(data), self._read)
 
     def close(self) -> Sequence[Chunk]:
         """Take the end of the bytes. Raises `StreamTruncated` unless every candidate has ended."""
@@ -60,7 +54,8 @@ class ChatStream:
             raise StreamTruncated("The provider's stream broke off before its end.")
         return [*self._endings(), *self._totals()]
 
-    def _read(self, data: bytes) -> Sequence[Chunk]:
+    def _read(self, sent: Event) -> Sequence[Chunk]:
+        data = sent.data
         try:
             answer = wire.ANSWER.decode(data)
         except (ValueError, RecursionError):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from providers import shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject, Target
@@ -125,15 +123,5 @@ def _call(value: Json, index: int, at: str, called: dict[str, str]) -> JsonObjec
     name = shape.text(function.get("name"), f"{at}.function.name")
     made = shape.text(call.get("id"), f"{at}.id")
     called[made] = name
-    arguments = _arguments(function.get("arguments"), f"{at}.function.arguments")
+    arguments = shape.arguments(function.get("arguments"), f"{at}.function.arguments")
     return {"id": made, "function": {"index": index, "name": name, "arguments": arguments}}
-
-
-def _arguments(value: Json, at: str) -> JsonObject:
-    text = shape.text(value, at)
-    if not text.strip():
-        return {}
-    try:
-        return msgspec.json.decode(text, type=JsonObject)
-    except (ValueError, RecursionError):
-        raise RequestRejected(f"`{at}` must be a JSON object in a string.", param=at) from None

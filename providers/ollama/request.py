@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from providers import shape
-from providers.asked import Neutral, named, refuse, twice, unsupported
+from providers.asked import answer_format, lacking, named, refuse, twice, unsupported
 from providers.caps import most_tokens
-from providers.errors import RequestRejected, UnsupportedParameter
+from providers.errors import UnsupportedParameter
 from providers.ollama.messages import messages
 from providers.types import Call, Json, JsonObject, Target
 
@@ -22,24 +22,11 @@ _LEFT_OUT = frozenset(
     {"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "stream_options"}
 )
 
-_REFUSED: Mapping[str, Neutral] = {
-    "audio": lambda _: False,
-    "function_call": lambda _: False,
-    "functions": lambda value: value == [],
-    "logit_bias": lambda value: value == {},
-    "metadata": lambda value: value == {},
-    "modalities": lambda value: value == ["text"],
-    "moderation": lambda _: False,
-    "n": lambda value: value == 1,
-    "parallel_tool_calls": lambda value: value is True,
-    "prediction": lambda _: False,
-    "safety_identifier": lambda _: False,
-    "service_tier": lambda value: value in ("auto", "default"),
-    "store": lambda value: value is False,
-    "user": lambda _: False,
-    "verbosity": lambda value: value == "medium",
-    "web_search_options": lambda _: False,
-}
+_REFUSED = lacking(
+    *("audio", "function_call", "functions", "logit_bias", "metadata", "modalities"),
+    *("moderation", "n", "parallel_tool_calls", "prediction", "safety_identifier"),
+    *("service_tier", "store", "user", "verbosity", "web_search_options"),
+)
 
 _OPTIONS = frozenset(
     {
@@ -111,16 +98,11 @@ def _tools(fields: JsonObject, target: Target) -> JsonObject:
 
 
 def _format(fields: JsonObject, _target: Target) -> JsonObject:
-    wanted = shape.mapping(fields.get("response_format", {}), "response_format")
-    kind = shape.text(wanted.get("type", "text"), "response_format.type")
+    kind, wanted = answer_format(fields)
     if kind == "text":
         return {}
     if kind == "json_object":
         return {"format": "json"}
-    if kind != "json_schema":
-        raise RequestRejected(
-            "`response_format.type` must be text, json_object or json_schema.", param="response_format.type"
-        )
     at = "response_format.json_schema"
     labelled = shape.mapping(wanted.get("json_schema"), at)
     return {"format": shape.mapping(labelled.get("schema"), f"{at}.schema")}

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 import msgspec
 
-from providers.errors import MalformedResponse, StreamTruncated, UpstreamError
+from providers.errors import MalformedResponse, StreamTruncated
 from providers.lines import LineDecoder
 from providers.ollama import wire
 from providers.ollama.errors import reported
+from providers.pieces import read_each
 from providers.types import Call, Chunk, Json, JsonObject, Target
 
 
@@ -32,14 +33,7 @@ class ChatStream:
 
     def feed(self, data: bytes) -> Sequence[Chunk]:
         """Take the next bytes. Raises the error that a line reports, `MalformedResponse`."""
-        chunks: list[Chunk] = []
-        try:
-            for line in self._lines.feed(data):
-                chunks += self._read(line)
-        except UpstreamError as error:
-            error.chunks = chunks
-            raise
-        return chunks
+        return read_each(self._lines.feed(data), self._read)
 
     def close(self) -> Sequence[Chunk]:
         """Take the end of the stream, whose last line may lack its end. Raises `StreamTruncated` where it came too early."""

@@ -1,4 +1,4 @@
-"""Which provider has which operation, as `PROVIDERS.md` tells it. `python -m tests.providers.operations_table` writes it anew."""
+"""Which provider has which operation and takes which field, as `PROVIDERS.md` tells it. `python -m tests.providers.operations_table` writes it anew."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from providers.catalog import CATALOG
 from providers.registry import adapter_for
 from providers.types import Operation
+from tests.providers import fields_table
 
 FILE = Path(__file__).parents[2] / "PROVIDERS.md"
 COLUMNS = {
@@ -25,7 +26,7 @@ COLUMNS = {
 HEAD = """# Providers
 
 What each provider of the catalogue is asked for. A server of your own that speaks OpenAI's dialect is asked for all of it;
-what it lacks it refuses itself. The table is written from the catalogue and the adapters; a test compares them.
+what it lacks it refuses itself. The tables are written from the catalogue and the adapters; a test compares them.
 
 """
 
@@ -39,7 +40,7 @@ def table() -> str:
             for each in COLUMNS.values()
         )
         lines.append(f"| `{row.name}` | {' | '.join(has)} |")
-    return HEAD + "\n".join(lines) + "\n"
+    return HEAD + "\n".join(lines) + "\n" + fields_table.section()
 
 
 if __name__ == "__main__":

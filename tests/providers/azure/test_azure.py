@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from providers import errors as e
 from providers.registry import DIALECTS, adapter_for
-from providers.types import Call, Head, Operation, Secret, Target
+from providers.types import Call, Head, Operation, Secret, Target, Upload
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "azure"
 ROOT = "https://acme.openai.azure.com"
 OK = Head(200, {})
+
+
+class Nothing:
+    """An empty file."""
+
+    size = 0
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        yield b""
 
 
 def adapter(operation: Operation = Operation.CHAT):
@@ -53,6 +63,23 @@ def test_the_base_url_and_the_version_decide_the_address() -> None:
     for operation, path in [(Operation.COMPLETIONS, "completions"), (Operation.EMBEDDINGS, "embeddings")]:
         request = adapter(operation).build_request(call(operation), target(version="2024-10-21", model="d"))
         assert request.url == f"{ROOT}/openai/deployments/d/{path}?api-version=2024-10-21"
+
+
+def test_pictures_and_sound_are_asked_for_at_the_deployment_or_at_v1() -> None:
+    prompt = {"prompt": "a cat", "input": "Hello"}
+    sound = (Upload("file", "a.mp3", "audio/mpeg", Nothing()),)
+    for operation, path, files in [
+        (Operation.IMAGE_GENERATION, "images/generations", ()),
+        (Operation.IMAGE_EDIT, "images/edits", (Upload("image", "a.png", "image/png", Nothing()),)),
+        (Operation.SPEECH, "audio/speech", ()),
+        (Operation.TRANSCRIPTION, "audio/transcriptions", sound),
+        (Operation.TRANSLATION, "audio/translations", sound),
+    ]:
+        asked = Call(operation, "m", {"model": "m", **prompt}, "abc", files=files)
+        dated = adapter(operation).build_request(asked, target(version="2025-04-01-preview", model="d"))
+        assert dated.url == f"{ROOT}/openai/deployments/d/{path}?api-version=2025-04-01-preview"
+        assert dict(dated.headers)["api-key"] == "azure-key"
+        assert adapter(operation).build_request(asked, target()).url == f"{ROOT}/openai/v1/{path}"
 
 
 def test_the_key_has_a_header_of_its_own() -> None:

@@ -81,7 +81,6 @@ def test_what_gemini_cannot_take_is_refused_by_name_or_dropped() -> None:
         "prediction": {"type": "content", "content": "x"},
         "service_tier": "scale",
         "store": True,
-        "user": "u",
         "verbosity": "low",
         "modalities": ["text", "audio"],
         "reasoning_effort": "max",
