@@ -5,7 +5,7 @@ ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
-COPY requirements/tool.txt requirements/run.txt requirements/
+COPY requirements/tool.txt requirements/image.txt requirements/
 RUN python -m venv /opt/tool && /opt/tool/bin/python -m pip install --quiet --no-cache-dir --require-hashes -r requirements/tool.txt
 ENV PATH=/opt/tool/bin:$PATH
 # What changes seldom stands first, so that a change of the code builds in seconds.

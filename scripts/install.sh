@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the gateway as it is shipped, into a virtual environment of its own:
 #
-#   scripts/install.sh requirements VENV   what it needs: the locked versions, checked by hash
+#   scripts/install.sh requirements VENV   what it needs, PostgreSQL and Redis included: the locked versions, checked by hash
 #   scripts/install.sh wheel VENV          the gateway: its wheel, built here, and nothing else
 #
 # The image and CI both call this, so that what is tested is what is shipped. The first `python` on
@@ -21,7 +21,7 @@ install() {
 case $what in
 requirements)
 	python -m venv --clear --without-pip "$venv"
-	install --require-hashes -r requirements/run.txt
+	install --require-hashes -r requirements/image.txt
 	;;
 wheel)
 	rm -rf dist

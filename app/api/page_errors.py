@@ -18,7 +18,7 @@ from app.errors import (
     Unavailable,
     retry_headers,
 )
-from app.store.database import StoreUnavailable
+from app.store.database import StoreUnavailable, TookTooLong
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _CALLS = f"calls go to {', '.join(f'/v1{place.path}' for place in PLACES.values())}"
@@ -42,6 +42,15 @@ def _add_own(pages: FastAPI) -> None:
                 "The database cannot be used now. Try again soon.",
                 code="store_unavailable",
                 headers=retry_headers(COME_AGAIN),
+            )
+        )
+
+    @pages.exception_handler(TookTooLong)
+    async def too_much(_: Request, __: TookTooLong) -> Response:
+        return _respond(
+            BadRequest(
+                "This takes the database too long: ask for a shorter time, or for fewer names in `by`.",
+                code="query_too_expensive",
             )
         )
 

@@ -19,11 +19,14 @@ from app.store.credentials import CredentialStore, StoredCredential
 from app.store.database import Database, StoreUnavailable
 from app.store.keys import KeyStore, StoredKey
 
+PATIENCE = 60.0
+"""Seconds that a report may take for somebody who waits for it."""
+
 
 @asynccontextmanager
 async def database_of(storage: Storage) -> AsyncIterator[Database]:
     """Open the database, or make it. Raises `StoreUnavailable`."""
-    database = Database.at(storage)
+    database = Database.at(storage, read_timeout=PATIENCE)
     try:
         await database.prepare()
         yield database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,6 +60,8 @@ _TIMES = {"day": 10, "hour": HOUR_WIDTH}
 _TAG_NAME = re.compile(r'[^"\\\x00-\x1f]+')
 _NO_ERRORS = ("success", "client_cancelled", "interrupted")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens")
+_AT_ONCE = 1000
+"""Rows that are looked at in one turn of the event loop."""
 _SUMS = ("calls", "errors", *_TOKENS, "cost_nano", "unpriced")
 
 Groups = tuple[str | None, ...]
@@ -110,17 +113,26 @@ class _Source:
     where: CallFilter
 
 
-async def sum_calls(connection: AsyncConnection, by: Sequence[str], where: CallFilter) -> list[CallSum]:
-    """Add calls up by dimensions, in one snapshot of the database. Raises `ValueError`."""
+async def sum_calls(
+    connection: AsyncConnection, by: Sequence[str], where: CallFilter, most: int | None = None
+) -> list[CallSum]:
+    """Add calls up by dimensions, in one snapshot of the database. Raises `ValueError`, also for more than `most` groups."""
     if not by or not all(name in _IN_ROWS or _tag(name) for name in by):
         raise ValueError(f"usage is summed by one or more of {', '.join(_IN_ROWS)}, {TAG}NAME")
     oldest = (await connection.execute(select(func.min(calls.c.timestamp)))).scalar()
     sources = list(_sources(by, where, oldest))
     names = [f"by_{i}" for i in range(len(by))]
+    # One more than there may be tells, without all the others being looked at.
+    limited = _summing(sources, by).limit(None if most is None else most + 1)
+    summed = (await connection.execute(limited)).mappings().all()
+    if most is not None and len(summed) > most:
+        raise ValueError(f"there are more than {most} groups; narrow it by time or by name")
     histograms: dict[Groups, dict[int, dict[int, int]]] = defaultdict(lambda: {LATENCY: {}, TTFT: {}})
-    for row in (await connection.execute(_counting(sources, by))).mappings():
-        histograms[_groups(row, names)][row["kind"]][row["bucket"]] = row["count"]
-    summed = (await connection.execute(_summing(sources, by))).mappings()
+    for part in (await connection.execute(_counting(sources, by))).mappings().partitions(_AT_ONCE):
+        for row in part:
+            histograms[_groups(row, names)][row["kind"]][row["bucket"]] = row["count"]
+        # Calls go on beside a report.
+        await asyncio.sleep(0)
     return [_sum(by, row, histograms[_groups(row, names)]) for row in summed]
 
 

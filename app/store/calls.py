@@ -126,14 +126,16 @@ class CallStore:
             tries = await _tries(connection, [row["id"] for row in rows])
         return [record_of(row, tries[row["id"]]) for row in rows]
 
-    async def sum_calls(self, by: Sequence[str], where: CallFilter | None = None) -> list[CallSum]:
+    async def sum_calls(
+        self, by: Sequence[str], where: CallFilter | None = None, most: int | None = None
+    ) -> list[CallSum]:
         """Add the calls up by one or more dimensions, each a `Dimension` or `tag:NAME`. Times are in UTC.
 
         Roll-ups tell of whole hours where no dimension and no filter needs the rows, which may be gone after a
-        while. Raises `ValueError`, `StoreUnavailable`.
+        while. Raises `ValueError`, also for more than `most` groups, and `StoreUnavailable`.
         """
         async with self._database.snapshot() as connection:
-            return await sum_calls(connection, by, where or CallFilter())
+            return await sum_calls(connection, by, where or CallFilter(), most)
 
     async def compare(self, model: str, where: CallFilter | None = None) -> list[TargetFigures]:
         """Give the figures of each target that a model (a public one, or a provider's) was tried at.

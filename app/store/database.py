@@ -8,10 +8,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.config.storage import POSTGRESQL, SQLITE, Storage
-from app.store.driver import Driver, Refused, StoreUnavailable, Taken, WriteConflict
+from app.store.driver import (
+    READ_TIMEOUT,
+    Driver,
+    Refused,
+    StoreUnavailable,
+    Taken,
+    TookTooLong,
+    WriteConflict,
+)
 from app.store.sqlite import Sqlite
 
-__all__ = ["Database", "Refused", "StoreUnavailable", "Taken", "WriteConflict"]
+__all__ = ["Database", "Refused", "StoreUnavailable", "Taken", "TookTooLong", "WriteConflict"]
 
 
 class Database:
@@ -22,9 +30,12 @@ class Database:
         self._ready = False
 
     @classmethod
-    def at(cls, storage: Storage) -> Database:
-        """Give the database of a `storage` setting. Raises `StoreUnavailable` where its driver is not installed."""
-        return cls(_DRIVERS[storage.kind](storage))
+    def at(cls, storage: Storage, *, read_timeout: float = READ_TIMEOUT) -> Database:
+        """Give the database of a `storage` setting. Raises `StoreUnavailable` where its driver is not installed.
+
+        `read_timeout` is how many seconds a report may take.
+        """
+        return cls(_DRIVERS[storage.kind](storage, read_timeout))
 
     @classmethod
     async def open(cls, url: str) -> Database:
@@ -79,7 +90,7 @@ class Database:
                 await self.prepare()
             async with connect() as connection:
                 yield connection
-        except WriteConflict:
+        except (WriteConflict, TookTooLong):
             raise
         except StoreUnavailable:
             # What comes back may be an older copy, or another server.
@@ -87,7 +98,7 @@ class Database:
             raise
 
 
-def _postgres(storage: Storage) -> Driver:
+def _postgres(storage: Storage, read_timeout: float) -> Driver:
     try:
         from app.store.postgres import Postgres  # noqa: PLC0415 - an extra, and a slow import
     except ModuleNotFoundError as error:
@@ -96,10 +107,10 @@ def _postgres(storage: Storage) -> Driver:
         raise StoreUnavailable(
             "`storage` is a PostgreSQL, and its driver is not installed: pip install 'switchgear[postgres]'"
         ) from None
-    return Postgres(storage)
+    return Postgres(storage, read_timeout)
 
 
-_DRIVERS: Mapping[str, Callable[[Storage], Driver]] = {
-    SQLITE: lambda storage: Sqlite(storage.local),
+_DRIVERS: Mapping[str, Callable[[Storage, float], Driver]] = {
+    SQLITE: lambda storage, read_timeout: Sqlite(storage.local, read_timeout=read_timeout),
     POSTGRESQL: _postgres,
 }

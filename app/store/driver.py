@@ -7,6 +7,9 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+READ_TIMEOUT = 2.0
+"""Seconds that a report may take beside calls: what the database does for it, it does for nobody else."""
+
 
 class StoreUnavailable(Exception):
     """The database cannot be used now: away, locked, full, read-only, damaged, too new. Try again later."""
@@ -14,6 +17,10 @@ class StoreUnavailable(Exception):
 
 class WriteConflict(StoreUnavailable):
     """Another transaction was in the way, and nothing was written. Try again at once."""
+
+
+class TookTooLong(StoreUnavailable):
+    """A report was ended: it asks for more than can be added up in the time there is."""
 
 
 class Refused(Exception):

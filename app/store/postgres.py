@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from app.config.storage import Storage, fault_of
-from app.store.driver import Refused, StoreUnavailable, Taken, WriteConflict
+from app.store.driver import READ_TIMEOUT, Refused, StoreUnavailable, Taken, TookTooLong, WriteConflict
 from app.store.preparing import SchemaTooNew, create_or_keep, found_version, migrate
 from app.store.schema import SCHEMA_VERSION
 
@@ -24,8 +24,6 @@ WRITERS = 2
 """One for the ledger's batches, one for keys made or revoked meanwhile."""
 READERS = 3
 CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 2.0
-"""Seconds that a report may take."""
 WRITE_TIMEOUT = 10.0
 """Seconds that a statement of a batch may take, and that a silent transaction may hold its locks."""
 PREPARE_TIMEOUT = 600.0
@@ -46,6 +44,7 @@ _ANSWERS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClien
 _UNIQUE = "23505"
 _IN_THE_WAY = frozenset({"40001", "40P01"})
 """Serialization failure, deadlock."""
+_CANCELED = "57014"
 _OF_RULES = "23"
 _OF_DATA = ("22", "54")
 """Data exceptions, and what is too large for the server, such as an entry of an index."""
@@ -54,11 +53,11 @@ _OF_DATA = ("22", "54")
 class Postgres:
     """A PostgreSQL database."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, read_timeout: float = READ_TIMEOUT) -> None:
         self._storage = storage
         self._writer = self._engine(WRITE_TIMEOUT, _BY_KEY, pool_size=WRITERS)
         # Each read is a statement of its own, without the round trips of a transaction.
-        self._reader = self._engine(READ_TIMEOUT, pool_size=READERS, isolation_level="AUTOCOMMIT")
+        self._reader = self._engine(read_timeout, pool_size=READERS, isolation_level="AUTOCOMMIT")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -172,6 +171,8 @@ def _fault(error: BaseException) -> Exception:
     state = getattr(cause, "sqlstate", None) or ""
     if state in _IN_THE_WAY:
         return WriteConflict(_reason(cause))
+    if state == _CANCELED:
+        return TookTooLong(_reason(cause))
     if state.startswith(_OF_RULES):
         return (Taken if state == _UNIQUE else Refused)(_reason(cause))
     driver_error = getattr(cause, "__cause__", None)

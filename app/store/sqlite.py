@@ -17,7 +17,7 @@ from sqlalchemy import URL, create_engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from app.store.driver import Refused, StoreUnavailable, Taken
+from app.store.driver import READ_TIMEOUT, Refused, StoreUnavailable, Taken, TookTooLong
 from app.store.preparing import SchemaTooNew, create_or_keep, found_version, migrate
 from app.store.schema import SCHEMA_VERSION
 
@@ -31,15 +31,19 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA journal_size_limit=67108864",
 )
+_ENDED = "interrupted"
 _TWICE = ("UNIQUE constraint failed", "PRIMARY KEY constraint failed")
 
 
 class Sqlite:
     """A SQLite file."""
 
-    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(
+        self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT, read_timeout: float = READ_TIMEOUT
+    ) -> None:
         self._path = path
         self._busy_timeout = busy_timeout
+        self._read_timeout = read_timeout
         self._writer = self._engine(1)
         self._reader = self._engine(READERS)
 
@@ -74,7 +78,11 @@ class Sqlite:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Give a reading connection. Raises `StoreUnavailable`."""
         async with self._connection(self._reader) as connection:
-            yield connection
+            ending = asyncio.create_task(_end_after(self._read_timeout, connection))
+            try:
+                yield connection
+            finally:
+                ending.cancel()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
@@ -111,7 +119,10 @@ class Sqlite:
             reason = _reason(error)
             raise (Taken if reason.startswith(_TWICE) else Refused)(reason) from error
         except SQLAlchemyError as error:
-            raise StoreUnavailable(_reason(error)) from error
+            reason = _reason(error)
+            if reason == _ENDED:
+                raise TookTooLong(f"SQLite needs more than {self._read_timeout:g} s for it") from error
+            raise StoreUnavailable(reason) from error
 
     def _engine(self, connections: int) -> AsyncEngine:
         return create_async_engine(
@@ -138,6 +149,14 @@ def _migrate(path: Path, *, busy_timeout: float) -> None:
             connection.commit()
     finally:
         engine.dispose()
+
+
+async def _end_after(seconds: float, connection: AsyncConnection) -> None:
+    await asyncio.sleep(seconds)
+    driver = (await connection.get_raw_connection()).driver_connection
+    if driver is not None:
+        # The statement that runs in the connection's thread, if any does.
+        await driver.interrupt()
 
 
 def _create_file(path: Path) -> None:

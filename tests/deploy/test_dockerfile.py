@@ -33,7 +33,7 @@ def test_everything_is_installed_by_hash_or_built_here(stages):
         assert "pip install" not in command or "--require-hashes" in command, command
     script = (ROOT / "scripts" / "install.sh").read_text()
     installs = [line.strip() for line in script.splitlines() if line.strip().startswith("install ")]
-    assert installs == ["install --require-hashes -r requirements/run.txt", "install --no-deps dist/*.whl"]
+    assert installs == ["install --require-hashes -r requirements/image.txt", "install --no-deps dist/*.whl"]
 
 
 def test_nothing_is_installed_into_the_final_stage(final):

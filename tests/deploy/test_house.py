@@ -75,8 +75,9 @@ def test_no_lock_names_an_index(lock):
 
 
 def test_what_is_tested_is_what_is_run():
-    """The tests' lock holds every package of the one to run, in the same version."""
-    assert pins_of("run.txt").items() <= pins_of("test.txt").items()
+    """The tests' lock holds every package of the image's, and that one those to run, in the same version."""
+    assert pins_of("run.txt").items() <= pins_of("image.txt").items() <= pins_of("test.txt").items()
+    assert pins_of("image.txt").keys() - pins_of("run.txt").keys() >= {"asyncpg", "redis"}
 
 
 def test_the_wheel_is_built_by_the_locked_backend():

@@ -148,6 +148,11 @@ def test_the_environment_holds_the_wheel_and_no_tools(image):
     assert all(path.startswith(packages) for path in where.stdout.split()), where
 
 
+def test_it_can_share_its_state_and_its_store(image):
+    where = image.run("python", "-c", "import app.state.opening, app.store.postgres, asyncpg, redis")
+    assert where.returncode == 0, where.stderr
+
+
 def test_nothing_is_compiled_at_run_time(image):
     """On a read-only root, what was not compiled before would be compiled at every start."""
     (app,) = (image.root / "opt" / "switchgear").glob("lib/*/site-packages/app")

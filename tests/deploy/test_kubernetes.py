@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
@@ -25,7 +26,7 @@ def objects() -> Objects:
 
 @pytest.fixture(scope="module")
 def pod(objects: Objects) -> Any:
-    return objects["Deployment"]["spec"]["template"]["spec"]
+    return objects["StatefulSet"]["spec"]["template"]["spec"]
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +38,15 @@ def container(pod: Any) -> Any:
 def test_everything_is_there(objects):
     assert set(objects) == {
         "ConfigMap",
-        "PersistentVolumeClaim",
-        "Deployment",
+        "StatefulSet",
         "Service",
         "PodDisruptionBudget",
     }
 
 
 def test_the_parts_find_each_other(objects, pod, container):
-    labels = objects["Deployment"]["spec"]["template"]["metadata"]["labels"]
-    assert objects["Deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    labels = objects["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
+    assert objects["StatefulSet"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert objects["Service"]["spec"]["selector"].items() <= labels.items()
     assert objects["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
@@ -55,8 +55,10 @@ def test_the_parts_find_each_other(objects, pod, container):
         container[probe]["httpGet"]["port"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")
     ]
     assert set(probed) == {objects["Service"]["spec"]["ports"][0]["targetPort"]} == set(ports)
+    claims = objects["StatefulSet"]["spec"]["volumeClaimTemplates"]
     assert {mount["name"] for mount in container["volumeMounts"]} == {
-        volume["name"] for volume in pod["volumes"]
+        *(volume["name"] for volume in pod["volumes"]),
+        *(claim["metadata"]["name"] for claim in claims),
     }
 
 
@@ -81,8 +83,9 @@ def test_it_has_no_rights(pod, container):
 
 def test_no_secret_stands_in_it(objects, container):
     assert "Secret" not in objects
-    master = next(each for each in container["env"] if each["name"] == "SWITCHGEAR_MASTER_KEY")
-    assert "secretKeyRef" in master["valueFrom"]
+    assert container["env"] == [{"name": "SWITCHGEAR_CONFIG", "value": "/etc/switchgear/config.yaml"}]
+    made = set(re.findall(r"--from-literal=([a-z_]+)=", (ROOT / "deploy/kubernetes.yaml").read_text()))
+    assert made == set(re.findall(r"/run/secrets/(\w+)", objects["ConfigMap"]["data"]["config.yaml"]))
 
 
 def test_the_configuration_is_the_one_of_the_compose_file(objects):
@@ -90,13 +93,14 @@ def test_the_configuration_is_the_one_of_the_compose_file(objects):
     assert yaml.safe_load(objects["ConfigMap"]["data"]["config.yaml"]) == shipped
 
 
-def test_two_processes_never_share_the_database(objects):
-    """SQLite's file has one writer: no second replica, and none that starts before the first has ended."""
-    spec = objects["Deployment"]["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
-    assert "minAvailable" not in objects["PodDisruptionBudget"]["spec"], (
-        "it would keep nodes from being drained"
-    )
+def test_several_instances_each_with_a_disk_that_stays(objects):
+    """Limits are in Redis, keys and usage in PostgreSQL; what waits for it is on a disk of the instance's own."""
+    spec = objects["StatefulSet"]["spec"]
+    assert spec["replicas"] >= 2
+    assert spec["serviceName"] == objects["Service"]["metadata"]["name"]
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert objects["PodDisruptionBudget"]["spec"]["maxUnavailable"] == 1
 
 
 def test_running_calls_have_time_to_end(pod, objects):

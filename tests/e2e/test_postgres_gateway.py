@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ import pytest
 from tests.harness.gateway import KEY, ROOT, Gateway, chat_body
 from tests.harness.postgres import PostgresServer
 from tests.harness.rig import config_for
-from tests.harness.secrets import Secrets
+from tests.harness.secrets import Secrets, canary
+from tests.harness.valkey import Valkey
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 CHAT = "/v1/chat/completions"
@@ -146,6 +148,42 @@ def test_case_113_an_outage_fails_no_call_of_a_known_key_and_loses_and_doubles_n
         cli(second, "keys", "revoke", "people")
         for gateway in running:
             gateway.eventually(lambda gateway=gateway: status_of(gateway, made) == 401, "its end", 1.5)
+
+
+def test_case_48_neither_store_holds_a_secret_in_the_clear(
+    server: PostgresServer, valkey: Valkey, tmp_path: Path, secrets: Secrets
+) -> None:
+    """Keys, tokens, providers' credentials: looked for in all that the two stores would give a thief."""
+    valkey.run("FLUSHALL")
+    master, stored = (secrets.plant(canary(name)) for name in ("MASTER_OF_STORES", "STORED_IN_POSTGRESQL"))
+    sealing = secrets.plant(base64.b64encode(b"canary-that-seals-what-is-stored").decode())
+    config = {**config_of(url := server.new_database()), "state": valkey.url}
+    config["providers"]["kept"] = {"base_url": "http://127.0.0.1:9/v1", "allow_private": True}
+    config["auth"] |= {"master_key": master}
+    config["auth"]["keys"][0] |= {"limits": {"rpm": 99}, "budget": {"amount": "1", "per": "day"}}
+    for provider in config["providers"].values():
+        provider["prices"] = {"*": {"input_mtok": "1", "output_mtok": "1"}}
+    gateway = Gateway(config, tmp_path, secrets, env={"SWITCHGEAR_ENCRYPTION__KEYS": sealing})
+    gateway.start()
+    try:
+        added = gateway.post("/admin/v1/providers/kept/credentials", {"key": stored}, key=master)
+        assert added.status == 201, added.body
+        made = gateway.post("/admin/v1/keys", {"name": "people", "limits": {"rpm": 9}}, key=master).json[
+            "key"
+        ]
+        secrets.plant(made)
+        gateway.eventually(lambda: status_of(gateway, made) == 200, "the new key", 1.5)
+        called = [gateway.chat(model).request_id for model in ("echo/any", "kept/any")]
+        gateway.eventually(lambda: set(called) <= set(rows(server, url)), "their rows")
+        with valkey.client() as client:
+            everything = b"\n".join(part for key in client.keys("*") for part in (key, client.dump(key)))
+        dumped = server.dump(url)
+    finally:
+        gateway.stop()
+    assert "people" in dumped
+    assert b"key:app" in everything
+    secrets.assert_absent(dumped.encode(), "a dump of PostgreSQL")
+    secrets.assert_absent(everything, "a dump of Valkey")
 
 
 def test_case_116_a_gateway_that_is_killed_has_a_row_for_each_call_it_answered(

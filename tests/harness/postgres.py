@@ -105,6 +105,10 @@ class PostgresServer:
         found = self._run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.url(database), "-c", statement)
         return found.strip()
 
+    def dump(self, url: str) -> str:
+        """Give all that a database holds, as a backup of it would."""
+        return self._run("pg_dump", "--inserts", url)
+
     def _answers(self) -> bool:
         probe = subprocess.run(
             [_binary("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-t", "1"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import statistics
 import subprocess
@@ -16,8 +17,10 @@ from app.telemetry.record import CallRecord, Intent
 from app.usage.ledger import Ledger
 from app.usage.spool import Spool
 from tests.app.gateway.building import build, chat, config_yaml
-from tests.harness.gateway import Gateway, chat_body
+from tests.e2e.test_postgres_gateway import cli, gateways, rows
+from tests.harness.gateway import KEY, Gateway, chat_body
 from tests.harness.pace import pace
+from tests.harness.postgres import PostgresServer
 from tests.harness.rig import config_for, start_gateway
 from tests.harness.secrets import Secrets
 from tests.proofs.conftest import Note
@@ -27,9 +30,9 @@ RATE, SECONDS, ROUNDS = 150, 6, 4
 LOCKED = 15.0
 
 
-async def paced(port: int, rate: float, seconds: float, name: str) -> tuple[list[float], int]:
+async def paced(port: int, rate: float, seconds: float, name: str, key: str = KEY) -> tuple[list[float], int]:
     """Make calls at a steady rate; give the milliseconds, and how many failed."""
-    made = await pace(port, rate, seconds, chat_body("echo/any", max_tokens=20), name)
+    made = await pace(port, rate, seconds, chat_body("echo/any", max_tokens=20), name, key)
     return [call.milliseconds for call in made], sum(call.status != 200 for call in made)
 
 
@@ -116,3 +119,39 @@ async def test_f16_the_store_is_locked(tmp_path: Path, secrets: Secrets, note: N
     )
     note("F16", what, "0 failed, 0 lost, drained ≤ 60 s", measured)
     assert failed + failed_before == 0
+
+
+async def test_f16_postgresql_is_away(tmp_path: Path, secrets: Secrets, note: Note) -> None:
+    """Two gateways write to it. It hangs for half of the time, and is dead for the other half."""
+    rate = 50.0
+    with PostgresServer() as server, gateways(2, tmp_path, secrets, url := server.new_database()) as running:
+        made = secrets.plant(cli(running[0], "keys", "create", "people").strip())
+        for gateway in running:
+            gateway.eventually(
+                lambda g=gateway: g.post("/v1/chat/completions", {}, key=made).status != 401, "it"
+            )
+
+        async def flow(seconds: float, name: str) -> list[tuple[list[float], int]]:
+            called = (paced(g.port, rate, seconds, f"{name}-{n}", made) for n, g in enumerate(running))
+            return await asyncio.gather(*called)
+
+        came = await flow(2, "before")
+        server.freeze()
+        came += await flow(LOCKED / 2, "hanging")
+        server.kill()
+        came += await flow(LOCKED / 2, "dead")
+        server.start()
+        back = time.monotonic()
+        calls = sum(len(times) for times, _ in came)
+        running[0].eventually(lambda: len(rows(server, url)) >= calls, "the rows of all calls", 60.0)
+        drained = time.monotonic() - back
+        ids = rows(server, url)
+    names = {"-".join(id.split("-")[:2]) for id in ids}
+    assert names == {f"{name}-{n}" for name in ("before", "hanging", "dead") for n in range(2)}
+    failed = sum(bad for _, bad in came)
+    slow = statistics.quantiles([each for times, _ in came[2:] for each in times], n=100)[98]
+    what = f"PostgreSQL stopped and then killed, {LOCKED:.0f} s (5 min scaled down), two gateways, {2 * rate:.0f} calls a second"
+    measured = f"{failed} failed, {calls - len(set(ids))} rows lost, {len(ids) - len(set(ids))} doubled, drained in {drained:.1f} s, p99 {slow:.1f} ms"
+    note("F16", what, "0 failed, 0 lost, drained ≤ 60 s", measured)
+    assert failed == 0
+    assert len(ids) == len(set(ids)) == calls

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from app.store.calls import CallStore
+from app.store.schema import calls
 from tests.app.api.office import open_office
 
 
@@ -47,6 +50,36 @@ async def test_case_52_usage_is_asked_for_within_bounds(office):
     ):
         answer = await office.ask("viewer", "GET", f"/usage?{query}")
         assert (answer.status_code, word in answer.json()["error"]["message"]) == (400, True), answer.text
+
+
+MANY = 400_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_case_52_reports_over_many_rows_end_in_time_or_say_that_they_do_not(
+    office, database, make_record
+):
+    await CallStore(database).insert_calls([make_record("pattern")], "test.spool", 1)
+    numbers = f"WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {MANY}) "
+    changed = {"id": "'many-' || x", "request_id": "'many-' || x", "user": "'user-' || (x % 90001)"}
+    names = [column.name for column in calls.columns]
+    columns = ", ".join(f'"{name}"' for name in names)
+    values = ", ".join(changed.get(name, f'calls."{name}"') for name in names)
+    for first in range(0, MANY, 100_000):
+        batch = f"x > {first} AND x <= {first + 100_000} AND id = 'pattern'"
+        async with database.write() as connection:
+            await connection.exec_driver_sql(
+                f"INSERT INTO calls ({columns}) {numbers} SELECT {values} FROM n, calls WHERE {batch}"
+            )
+    for query in ("by=user", "by=user,tag:project", "by=tag:project,key", "by=key,day", "by=upstream_model"):
+        began = time.monotonic()
+        answer = await office.ask("viewer", "GET", f"/usage?{query}&since=2026-11-01&until=2026-11-30")
+        assert time.monotonic() - began < 5, query
+        code = None if answer.status_code == 200 else answer.json()["error"]["code"]
+        too_many = code == "invalid_request" and "1000 groups" in answer.text
+        assert too_many or code in {None, "query_too_expensive"}, answer.text
+        assert (await office.ask("viewer", "GET", "/budgets")).status_code == 200
 
 
 async def test_budgets_stand_as_calls_have_left_them(office):

@@ -11,6 +11,7 @@ from app.limits.ask import Amounts, Limit, Refusal, Standing
 from app.limits.memory import MemoryLimits
 from app.limits.shared import SharedLimiter
 from app.state.membership import Membership
+from tests.harness.crew import Crew
 from tests.harness.shared import join, membership_of
 from tests.harness.valkey import Valkey
 
@@ -54,15 +55,15 @@ class InMemory:
 
 
 class InValkey:
-    """Two processes that share one server, asked in turn."""
+    """Clients in one process that share one server, asked in turn."""
 
-    def __init__(self, server: Valkey) -> None:
+    def __init__(self, server: Valkey, clients: int = 2) -> None:
         self.server = server
         server.run("FLUSHALL")
         self.runner = asyncio.Runner()
         self.now = 0.0
         self.turn = 0
-        self.processes = [self.run(self._join(0)) for _ in range(2)]
+        self.processes = [self.run(self._join(0)) for _ in range(clients)]
         self.other = self.run(self._join(1))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -111,3 +112,34 @@ class InValkey:
         for _, membership in (*self.processes, self.other):
             self.run(membership.leave())
         self.runner.close()
+
+
+class InCrew(InValkey):
+    """Processes that share one server, asked in turn; what one took it settles itself."""
+
+    def __init__(self, server: Valkey, crew: Crew) -> None:
+        super().__init__(server, clients=0)
+        self.crew = crew
+        for number in range(len(crew)):
+            crew.tell(number, "join", number, server.url)
+
+    def take(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Any:
+        process = self._next()
+        taken = self.crew.tell(process, "take", limits, asked, now)
+        return taken if isinstance(taken, Refusal) else (process, taken)
+
+    def standings(self, limits: Sequence[Limit], now: float) -> list[Standing]:
+        standings: list[Standing] = self.crew.tell(self._next(), "standings", limits, now)
+        return standings
+
+    def settle(self, hold: Any, real: Amounts | None, now: float, *, refund_requests: bool = False) -> None:
+        process, number = hold
+        self.crew.tell(process, "settle", number, real, now, refund_requests)
+
+    def close(self, now: float) -> None:
+        super().close(now)
+        self.crew.all("leave")
+
+    def _next(self) -> int:
+        self.turn += 1
+        return self.turn % len(self.crew)

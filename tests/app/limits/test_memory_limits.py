@@ -24,7 +24,9 @@ from app.limits.ask import Amounts, Limit, Refusal
 from app.limits.kinds import RULES, LimitKind
 from app.limits.windows import PRECISION
 from tests.app.limits.oracle import Admitted, ExactGauge, ExactWindow, exact
-from tests.app.limits.stores import InMemory, InValkey, Store
+from tests.app.limits.stores import InCrew, InMemory, InValkey, Store
+from tests.harness.crew import start_crew
+from tests.harness.sharer import Sharer
 from tests.harness.valkey import Valkey
 
 EPSILON = 1e-6
@@ -171,17 +173,24 @@ def test_limits_against_lists() -> None:
 
 def test_shared_limits_against_lists(valkey: Valkey) -> None:
     """A few runs; the longer suite has many."""
-    against_lists(valkey, max_examples=6, stateful_step_count=20)
+    against_lists(lambda: InValkey(valkey), max_examples=6, stateful_step_count=20)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_shared_limits_against_lists_at_length(valkey: Valkey) -> None:
-    against_lists(valkey, max_examples=100, stateful_step_count=40)
+    against_lists(lambda: InValkey(valkey), max_examples=100, stateful_step_count=40)
 
 
-def against_lists(valkey: Valkey, **length: int) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_limits_of_four_processes_against_lists(valkey: Valkey) -> None:
+    with start_crew(Sharer) as crew:
+        against_lists(lambda: InCrew(valkey, crew), max_examples=60, stateful_step_count=40)
+
+
+def against_lists(store: Callable[[], Store], **length: int) -> None:
     run_state_machine_as_test(
-        lambda: LimitsAgainstLists(lambda: InValkey(valkey)),  # type: ignore[arg-type] - it makes one
+        lambda: LimitsAgainstLists(store),  # type: ignore[arg-type] - it makes one
         settings=settings(**length),  # type: ignore[arg-type] - numbers all
     )

@@ -1,10 +1,11 @@
+import asyncio
 import sqlite3
 import stat
 
 import pytest
 
 from app.store.calls import CallStore
-from app.store.database import Database, StoreUnavailable
+from app.store.database import Database, StoreUnavailable, TookTooLong
 from app.store.schema import SCHEMA_VERSION
 from app.store.sqlite import Sqlite
 
@@ -34,6 +35,17 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path):
     raw.close()
     with pytest.raises(StoreUnavailable, match=f"schema version {SCHEMA_VERSION + 1}"):
         await Database.open(f"sqlite:///{path}")
+
+
+async def test_case_52_a_report_that_takes_too_long_is_ended_and_the_next_one_is_not(tmp_path):
+    database = Database(Sqlite(tmp_path / "a.db", read_timeout=0.05))
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+    async with asyncio.timeout(10):
+        with pytest.raises(TookTooLong, match=r"more than 0\.05 s"):
+            async with database.snapshot() as connection:
+                await connection.exec_driver_sql(endless)
+    assert await CallStore(database).list_calls(1) == []
+    await database.close()
 
 
 async def test_opening_twice_keeps_one_version_row(tmp_path):

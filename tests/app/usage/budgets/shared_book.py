@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from app.state.membership import Membership
 from app.usage.budgets import Budget, BudgetRefusal, Crossing, Settlement
 from app.usage.shared_budgets import SharedBudgets
+from tests.harness.crew import Crew
 from tests.harness.shared import join, membership_of
 from tests.harness.valkey import Valkey
 
@@ -98,3 +100,45 @@ class _Reservation:
         self.book.runner.run(budgets.tend(membership.joined))
         crossings, self.book.crossings[:] = tuple(self.book.crossings), []
         return Settlement(settlement.charges, crossings)
+
+
+class CrewBook:
+    """Processes that share one server, asked in turn; what one reserved it settles itself."""
+
+    def __init__(self, server: Valkey, crew: Crew) -> None:
+        server.run("FLUSHALL")
+        self.server = server
+        self.crew = crew
+        self.turn = 0
+        for number in range(len(crew)):
+            crew.tell(number, "join", number, server.url)
+
+    def reserve(self, budgets: Sequence[Budget], amounts: Sequence[int], now: float) -> Any:
+        process = self._next()
+        reserved = self.crew.tell(process, "reserve", budgets, amounts, now)
+        if isinstance(reserved, BudgetRefusal):
+            return reserved
+        return _Told(self.crew, process, reserved)
+
+    def standing(self, budget: Budget, now: float) -> Any:
+        return self.crew.tell(self._next(), "standing", budget, now)
+
+    def close(self) -> None:
+        with self.server.client() as client:
+            for key in client.keys("*"):
+                assert client.ttl(key) > 0, f"{key} would stay for ever"
+        self.crew.all("leave")
+
+    def _next(self) -> int:
+        self.turn += 1
+        return self.turn % len(self.crew)
+
+
+@dataclass(frozen=True)
+class _Told:
+    crew: Crew
+    process: int
+    number: int
+
+    def settle(self, actual: int | None) -> Settlement:
+        return Settlement(*self.crew.tell(self.process, "charge", self.number, actual))

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from app.usage.budget_book import BudgetBook
 from app.usage.budgets import Budget, BudgetRefusal
 from app.usage.periods import Period, PeriodKind
-from tests.app.usage.budgets.shared_book import SharedBook
+from tests.app.usage.budgets.shared_book import CrewBook, SharedBook
+from tests.harness.crew import start_crew
+from tests.harness.sharer import Sharer
 
 # Just before the end of a month, of a week, of a day and of summer time in New York.
 BEGIN = int(datetime(2026, 10, 31, 3, tzinfo=UTC).timestamp())
@@ -62,7 +64,7 @@ class Oracle:
         spent = reserved = 0
         for call in self.calls:
             for one, amount in zip(call.budgets, call.amounts, strict=True):
-                if one is budget and name_of_period(one.period, call.now) == name_of_period(one.period, now):
+                if one == budget and name_of_period(one.period, call.now) == name_of_period(one.period, now):
                     spent += 0 if call.open else call.actual
                     reserved += amount if call.open else 0
         return spent, reserved
@@ -143,20 +145,27 @@ def test_the_book_says_what_the_oracle_says(script):
 
 def test_the_shared_book_says_what_the_oracle_says(valkey):
     """A few runs; the longer suite has many."""
-    against_oracle(valkey, max_examples=8)
+    against_oracle(lambda: SharedBook(valkey), max_examples=8)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_shared_book_says_what_the_oracle_says_at_length(valkey):
-    against_oracle(valkey, max_examples=150)
+    against_oracle(lambda: SharedBook(valkey), max_examples=150)
 
 
-def against_oracle(valkey, *, max_examples):
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_book_of_four_processes_says_what_the_oracle_says(valkey):
+    with start_crew(Sharer) as crew:
+        against_oracle(lambda: CrewBook(valkey, crew), max_examples=60)
+
+
+def against_oracle(new_book, *, max_examples):
     @settings(max_examples=max_examples)
     @given(steps)
     def run(script):
-        book = SharedBook(valkey)
+        book = new_book()
         try:
             check_told(*play(script, honest=False, book=book))
         finally:
