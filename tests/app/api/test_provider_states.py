@@ -31,7 +31,7 @@ def seen(
         "models": [],
         "workers": {credential: 1},
     }
-    return ProviderStates.model_validate({"data": [breaker], "credentials": [pooled]})
+    return ProviderStates.model_validate({"data": [breaker], "credentials": [pooled], "lists": []})
 
 
 def test_the_worst_is_shown_and_all_are_counted() -> None:

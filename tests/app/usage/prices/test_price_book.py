@@ -74,7 +74,10 @@ class TestNames:
         asked = {
             "openai": "gpt-4o-mini",
             "anthropic": "claude-haiku-4-5",
+            "azure": "gpt-4o-mini",
+            "bedrock": "amazon.nova-lite-v1:0",
             "gemini": "gemini-2.5-flash",
+            "perplexity": "sonar",
             "vertex": "claude-sonnet-4-5@20250929",
             "xai": "grok-4",
             "mistral": "mistral-small-latest",
