@@ -25,7 +25,9 @@ def maker(provider: ActiveProvider, wall: Callable[[], float]) -> Maker:
         from google.oauth2.service_account import Credentials
 
         if provider.identity:
-            found = Credentials.from_service_account_file(provider.identity, scopes=[SCOPE])
+            found = Credentials.from_service_account_file(  # type: ignore[no-untyped-call]  # it tells no types
+                provider.identity, scopes=[SCOPE]
+            )
         else:
             found, _project = google.auth.default(scopes=[SCOPE])
         found.refresh(Request())
