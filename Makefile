@@ -30,7 +30,7 @@ run: $(VENV)/.run ## Start the gateway on http://127.0.0.1:4000
 
 # Plain asserts: explaining them costs each process five seconds. `pytest tests/…` explains those that fail.
 test: $(VENV)/.test ## Run the tests (under 90 s)
-	$(BIN)/python -m pytest --assert=plain -n 4 --dist loadfile --no-loadscope-reorder -m "not slow and not proofs"
+	$(BIN)/python -m pytest --assert=plain -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not proofs"
 
 test-all: $(VENV)/.test ## Run the longer suites too
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not proofs"

@@ -22,6 +22,8 @@ from tests.harness.rig import config_for, credential_of
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Upstream
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HELLO: Any = [{"role": "user", "content": "Hello"}]

@@ -118,14 +118,17 @@ def test_no_file_is_too_long_to_read():
     assert not {name: lines for name, lines in lengths.items() if lines > LONGEST_FILE}
 
 
+@pytest.mark.slow
 def test_nothing_runs_or_imports_what_it_reads():
     assert not places_where(runs_what_it_reads)
 
 
+@pytest.mark.slow
 def test_no_statement_of_sql_is_put_together_from_text():
     assert not places_where(is_built_sql)
 
 
+@pytest.mark.slow
 def test_nothing_depends_on_a_providers_name():
     catalog = ROOT / "providers" / "catalog.py"
     assert not [found for found in places_where(asks_for_a_provider) if not found.startswith(place(catalog))]

@@ -13,6 +13,8 @@ from tests.harness.secrets import Secrets
 from tests.harness.streams import stream_chat
 from tests.harness.upstream import Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 
 

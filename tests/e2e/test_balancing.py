@@ -15,6 +15,8 @@ from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Gate, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 ANSWER = "openai/chat_response.json"
 EUROPEAN = "sk-european-0123456789abcdef"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import pytest
+
 from tests.harness import actions as act
 from tests.harness.gateway import KEY, Gateway, chat_body
 from tests.harness.lanes import ANSWER
@@ -12,6 +14,8 @@ from tests.harness.rig import Rig, config_for, model_of, provider, start_gateway
 from tests.harness.secrets import Secrets, canary
 from tests.harness.streams import stream_chat
 from tests.harness.upstream import Slot, Upstream
+
+pytestmark = pytest.mark.slow
 
 CHAT = "/v1/chat/completions"
 

@@ -52,6 +52,7 @@ def test_the_guard_guards(asking: str) -> None:
     assert "while importing" in done.stderr
 
 
+@pytest.mark.slow
 def test_importing_every_module_asks_nobody() -> None:
     done = python(GUARD + IMPORT_ALL)
     assert (done.returncode, done.stderr) == (0, "")

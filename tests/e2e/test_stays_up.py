@@ -16,6 +16,8 @@ from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Upstream
 
+pytestmark = pytest.mark.slow
+
 MASTER = "sk-master-0123456789abcdef"
 CHAT = "/v1/chat/completions"
 ANSWER = "openai/chat_response.json"

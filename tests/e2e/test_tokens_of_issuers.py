@@ -20,6 +20,8 @@ from tests.harness.issuer import ISSUER, JwksServer, answers, key_set, public_jw
 from tests.harness.rig import config_for, start_gateway
 from tests.harness.secrets import Secrets
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 FLOOD = 20
 MASTER = "sk-master-of-the-token-tests-0123456789"

@@ -14,6 +14,8 @@ from tests.harness.rig import Rig
 from tests.harness.streams import read_stream
 from tests.harness.upstream import Gate
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 AT_ONCE = 0.25
 """Seconds within which a provider must see that its answer is no longer wanted."""

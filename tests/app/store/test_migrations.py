@@ -154,6 +154,7 @@ async def test_the_first_step_makes_what_the_first_release_made(tmp_path):
     assert form(tmp_path / "steps.db") == form(first_release(tmp_path / "old.db"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "needed"), [(lambda path: path, "False"), (first_release, "True")])
 def test_alembic_is_loaded_only_where_there_is_something_to_migrate(tmp_path, make, needed):
     path = make(tmp_path / "a.db")

@@ -167,6 +167,7 @@ def check(expected, rows, sums, spent, left):
     assert left == 0
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_each_call_is_one_row_and_one_charge_in_the_end(steps, make_record, make_intent):

@@ -57,6 +57,7 @@ def test_golden_requests(name: str) -> None:
     assert json.dumps(asked) == before, "a call is read by several attempts"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_requests_fit_the_types_of_anthropics_sdk(name: str) -> None:
     # Imported here: it takes more than a second, which every process that collects tests would spend.

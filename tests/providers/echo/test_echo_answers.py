@@ -267,6 +267,7 @@ FIELDS = {
 }
 
 
+@pytest.mark.slow
 @given(body=BODIES, valid=st.sets(st.sampled_from(sorted(FIELDS))), path=st.sampled_from(PATHS))
 @settings(max_examples=500)
 def test_any_body_gets_an_answer_or_a_named_refusal(body: dict, valid: set[str], path: str) -> None:

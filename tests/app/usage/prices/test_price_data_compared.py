@@ -14,6 +14,8 @@ from app.usage.price_book import PriceBook
 from app.usage.price_data import PriceData
 from providers.types import Usage
 
+pytestmark = pytest.mark.slow
+
 
 def by_its_id(row, info):
     """Let a model answer to its id, where it has many names and that is none of them."""
