@@ -1,0 +1,129 @@
+"""`make bench`: measure, and write a report with charts to dist/bench."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench import rounds
+from tests.bench.contenders import BENCH, PEERS_FOLDER, PORTKEY, missing, place_in
+from tests.bench.lives import LIVES
+from tests.bench.loads import WRK
+from tests.bench.processes import MEASURED_CORE, OTHERS_CORE, ROOT
+from tests.bench.report import render
+from tests.bench.scenarios import SCENARIOS
+
+OUTPUT = ROOT / "dist" / "bench"
+NAMES = (*SCENARIOS, *LIVES)
+ALWAYS_MISSING = {
+    "scaling over more than two cores": "the workers share two cores with the upstream, the generator and Valkey",
+    "a network": "all goes over loopback, without TLS",
+    "peers with a database, limits or budgets": "they stand here with what they need to forward, and no more",
+}
+
+
+def measure(names: Sequence[str], pace: rounds.Pace) -> dict[str, Any]:
+    """Measure some of the scenarios."""
+    began, load = time.monotonic(), os.getloadavg()
+    results: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="switchgear-bench-") as scratch:
+        for name in names:
+            print(name, flush=True)
+            with place_in(Path(scratch) / name) as place:
+                result = (
+                    rounds.run(SCENARIOS[name], place, pace, say)
+                    if name in SCENARIOS
+                    else LIVES[name](place, pace, say)
+                )
+            results[name] = asdict(result)
+    seconds = time.monotonic() - began
+    unchosen = ", ".join(name for name in NAMES if name not in names)
+    absent = {"not chosen (ONLY)": unchosen} if unchosen else {}
+    return {
+        "surroundings": surroundings(pace, load, seconds),
+        "results": results,
+        "not measured": {**absent, **in_part(results), **ALWAYS_MISSING},
+    }
+
+
+def in_part(results: dict[str, Any]) -> dict[str, str]:
+    """Give who was missing from scenarios, and why."""
+    return {name: why for result in results.values() for name, why in result["missing"].items()}
+
+
+def surroundings(pace: rounds.Pace, load: tuple[float, float, float], seconds: float) -> dict[str, str]:
+    """Say what was measured where, and how."""
+    return {
+        "Date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "Machine": f"{os.cpu_count()} cores of {_processor()}, {platform.system()} {platform.release()}",
+        "Cores": f"who is measured on {MEASURED_CORE}; upstream and generator on {OTHERS_CORE}",
+        "Load average before and after": " → ".join(
+            ", ".join(f"{each:.1f}" for each in at) for at in (load, os.getloadavg())
+        ),
+        "Versions": f"Python {platform.python_version()}; {_versions()}",
+        "Generator": "wrk, and our own for first bytes and events" if WRK else "our own (wrk is not installed)",
+        "Rounds": f"{pace.rounds} of {pace.seconds} s a lane, in turn; medians; {seconds:.0f} s in all",
+    }  # fmt: skip
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(
+        (line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def _versions() -> str:
+    commit = _said(["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"])
+    listing = "import importlib.metadata as m; print(*[n + ' ' + m.version(n) for n in {!r}], sep=', ')"
+    floor = listing.format(("uvicorn", "httpx2", "httpx-aiohttp", "aiohttp"))
+    said = [f"switchgear {commit}", _said([str(BENCH / "bin" / "python"), "-c", floor])]
+    if "LiteLLM" not in missing():
+        said.append(_said([str(PEERS_FOLDER / "bin" / "python"), "-c", listing.format(("litellm",))]))
+    if "Portkey" not in missing():
+        said.append(f"Portkey {json.loads((PORTKEY.parents[1] / 'package.json').read_text())['version']}")
+    return "; ".join(said)
+
+
+def _said(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "?"
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="make bench")
+    options.add_argument("--pace", choices=rounds.PACES, default="usual")
+    options.add_argument("--only", default="", help="names or beginnings of names, with commas between them")
+    options.add_argument("--output", type=Path, default=OUTPUT)
+    given = options.parse_args()
+    beginnings = tuple(given.only.split(",")) if given.only else ("",)
+    names = [name for name in NAMES if name.startswith(beginnings)]
+    if not names:
+        options.error(f"nothing is called {given.only}; there are {', '.join(NAMES)}")
+    measured = measure(names, rounds.PACES[given.pace])
+    given.output.mkdir(parents=True, exist_ok=True)
+    file = given.output / "results.json"
+    file.write_text(json.dumps(measured, indent=1))
+    (given.output / "report.md").write_text(render(measured))
+    subprocess.run(
+        [str(BENCH / "bin" / "python"), "-m", "tests.bench.charts", str(file)], cwd=ROOT, check=True
+    )
+    print(f"\n{render(measured)}\nWritten to {given.output}")
+
+
+if __name__ == "__main__":
+    main()
