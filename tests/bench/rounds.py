@@ -89,7 +89,8 @@ def run(scenario: Scenario, place: Place, pace: Pace, say: Say) -> Result:
             say(f"  {said}")
     for name in lanes:
         result.lanes[name] = medians([each[name] for each in rounds])
-    result.aims = [judge(aim, rounds) for aim in scenario.aims if {aim.of, aim.over} <= lanes.keys()]
+    judged = [judge(aim, rounds) for aim in scenario.aims if {aim.of, aim.over} <= lanes.keys()]
+    result.aims = [aim for aim in judged if aim]
     return result
 
 
@@ -104,10 +105,13 @@ def medians(runs: list[Figures]) -> Figures:
     }
 
 
-def judge(aim: Aim, rounds: list[dict[str, Figures]]) -> dict[str, Any]:
+def judge(aim: Aim, rounds: list[dict[str, Figures]]) -> dict[str, Any] | None:
     """Give an aim with what was measured: the median, the least and the most of the rounds."""
     pairs = [(each[aim.of][aim.figure], each[aim.over][aim.figure]) for each in rounds]
-    found = [of - over if aim.how == "added" else of / over if over else 0.0 for of, over in pairs]
+    # A round too short for a slow contender's first answer says nothing.
+    found = [of - over if aim.how == "added" else of / over for of, over in pairs if of and over]
+    if not found:
+        return None
     spread = {"measured": statistics.median(found), "least": min(found), "most": max(found)}
     return {**asdict(aim), **spread}
 
