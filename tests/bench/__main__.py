@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -32,28 +33,35 @@ ALWAYS_MISSING = {
 }
 
 
-def measure(names: Sequence[str], pace: rounds.Pace) -> dict[str, Any]:
-    """Measure some of the scenarios."""
+def measure(names: Sequence[str], pace: rounds.Pace, folder: Path) -> dict[str, Any]:
+    """Measure some of the scenarios, and write down after each what there is."""
     began, load = time.monotonic(), os.getloadavg()
-    results: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="switchgear-bench-") as scratch:
-        for name in names:
-            print(name, flush=True)
-            with place_in(Path(scratch) / name) as place:
-                result = (
-                    rounds.run(SCENARIOS[name], place, pace, say)
-                    if name in SCENARIOS
-                    else LIVES[name](place, pace, say)
-                )
-            results[name] = asdict(result)
-    seconds = time.monotonic() - began
     unchosen = ", ".join(name for name in NAMES if name not in names)
     absent = {"not chosen (ONLY)": unchosen} if unchosen else {}
-    return {
-        "surroundings": surroundings(pace, load, seconds),
-        "results": results,
-        "not measured": {**absent, **in_part(results), **ALWAYS_MISSING},
-    }
+    results: dict[str, Any] = {}
+    measured: dict[str, Any] = {}
+    for name in names:
+        say(name)
+        try:
+            results[name] = asdict(measure_one(name, pace))
+        except (RuntimeError, subprocess.SubprocessError) as error:
+            say(f"  {error}")
+            absent[name] = f"it failed: {str(error).splitlines()[0]}"
+        measured = {
+            "surroundings": surroundings(pace, load, time.monotonic() - began),
+            "results": results,
+            "not measured": {**absent, **in_part(results), **ALWAYS_MISSING},
+        }
+        (folder / "results.json").write_text(json.dumps(measured, indent=1))
+        (folder / "report.md").write_text(render(measured))
+    return measured
+
+
+def measure_one(name: str, pace: rounds.Pace) -> rounds.Result:
+    with tempfile.TemporaryDirectory(prefix="switchgear-bench-") as scratch, place_in(Path(scratch)) as place:
+        if name in LIVES:
+            return LIVES[name](place, pace, say)
+        return rounds.run(SCENARIOS[name], place, pace, say)
 
 
 def in_part(results: dict[str, Any]) -> dict[str, str]:
@@ -114,15 +122,15 @@ def main() -> None:
     names = [name for name in NAMES if name.startswith(beginnings)]
     if not names:
         options.error(f"nothing is called {given.only}; there are {', '.join(NAMES)}")
-    measured = measure(names, rounds.PACES[given.pace])
     given.output.mkdir(parents=True, exist_ok=True)
+    measured = measure(names, rounds.PACES[given.pace], given.output)
     file = given.output / "results.json"
-    file.write_text(json.dumps(measured, indent=1))
-    (given.output / "report.md").write_text(render(measured))
     subprocess.run(
         [str(BENCH / "bin" / "python"), "-m", "tests.bench.charts", str(file)], cwd=ROOT, check=True
     )
     print(f"\n{render(measured)}\nWritten to {given.output}")
+    if failed := sorted(set(names) - measured["results"].keys()):
+        sys.exit(f"Failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

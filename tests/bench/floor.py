@@ -1,8 +1,8 @@
 """What the gateway is compared with: the least that an ASGI app does to forward bytes, and to refuse a call.
 
 `forward` sends a request's body through httpx2's request object and httpx-aiohttp's transport and hands back what
-comes; `refuse` answers 401 to all. They are a fixed measure: they know no key, no error and no time-out. `upstream`
-in the environment, as FLOOR_UPSTREAM, is the whole URL that is forwarded to.
+comes; `refuse` answers 401 to all. They are a fixed measure: they know no key, no error and no time-out.
+FLOOR_UPSTREAM in the environment is the URL that is forwarded to.
 """
 
 from __future__ import annotations

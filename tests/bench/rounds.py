@@ -66,8 +66,10 @@ def run(scenario: Scenario, place: Place, pace: Pace, say: Say) -> Result:
             if status != 200:
                 raise RuntimeError(f"the call to be held was answered {status}")
         for name, lane in list(lanes.items()):
-            with once(lane.load, running[lane.contender]) as status:
-                pass
+            # Of a key that may make one call it is the second that is refused.
+            for _ in range(2):
+                with once(lane.load, running[lane.contender]) as status:
+                    pass
             if (status == 200) == lane.load.refused:
                 why = f"it answers {status} to {scenario.title.lower()}"
                 if lane.contender not in PEERS:
