@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,7 @@ def surroundings(pace: rounds.Pace, load: tuple[float, float, float], seconds: f
             ", ".join(f"{each:.1f}" for each in at) for at in (load, os.getloadavg())
         ),
         "Versions": f"Python {platform.python_version()}; {_versions()}",
+        "Configuration": "one key, SQLite, memory state, log at info; server.overload.max_lag of 1m",
         "Generator": "wrk, and our own for first bytes and events" if WRK else "our own (wrk is not installed)",
         "Rounds": f"{pace.rounds} of {pace.seconds} s a lane, in turn; medians; {seconds:.0f} s in all",
     }  # fmt: skip
@@ -122,6 +124,8 @@ def main() -> None:
     names = [name for name in NAMES if name.startswith(beginnings)]
     if not names:
         options.error(f"nothing is called {given.only}; there are {', '.join(NAMES)}")
+    # What was started is stopped, however this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     given.output.mkdir(parents=True, exist_ok=True)
     measured = measure(names, rounds.PACES[given.pace], given.output)
     file = given.output / "results.json"
