@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,8 @@ from tests.bench.contenders import CONTENDERS, PEERS, Place, Running, missing, w
 from tests.bench.loads import Figures, Load, apply, calls_of
 from tests.bench.scenarios import Aim, Scenario
 
+IDLE = 0.05
+"""Seconds of processor time in 0.2 s under which somebody counts as idle."""
 PEERS_TAKE = 3
 """Times as long: some are so slow that a short round would see none of their calls end."""
 Say = Callable[[str], None]
@@ -83,6 +86,7 @@ def run(scenario: Scenario, place: Place, pace: Pace, say: Say) -> Result:
         for _ in range(pace.rounds):
             rounds.append({})
             for name, lane in lanes.items():
+                come_to_rest(running[lane.contender])
                 seconds = pace.seconds * (PEERS_TAKE if lane.contender in PEERS else 1)
                 figures = apply(lane.load, running[lane.contender], seconds, place.folder)
                 rounds[-1][name] = {
@@ -97,6 +101,15 @@ def run(scenario: Scenario, place: Place, pace: Pace, say: Say) -> Result:
     judged = [judge(aim, rounds) for aim in scenario.aims if {aim.of, aim.over} <= lanes.keys()]
     result.aims = [aim for aim in judged if aim]
     return result
+
+
+def come_to_rest(contender: Running) -> None:
+    """Wait, for a while at most, until it has done with what the load before it left behind."""
+    for _ in range(20):
+        before = contender.server.cpu()
+        time.sleep(0.2)
+        if contender.server.cpu() - before < IDLE:
+            return
 
 
 def medians(runs: list[Figures]) -> Figures:
