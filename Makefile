@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+export BENCH_VENV ?= $(CURDIR)/$(VENV)/bench
+export PEERS_VENV ?= $(CURDIR)/$(VENV)/peers
+BENCH ?= usual
 # Without compiled files every start and every test run would compile anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -47,6 +50,23 @@ $(VENV)/fuzz/.done: requirements/fuzz.txt | $(BIN)/uv
 fuzz: $(VENV)/.test $(VENV)/fuzz/.done ## Try the admin API with whatever fits its description, and what does not
 	SCHEMATHESIS=$(CURDIR)/$(VENV)/fuzz/bin/schemathesis $(BIN)/python -m pytest -m slow tests/fuzz
 
+# In an environment of its own: what the floor and the charts need is nothing that the gateway or its tests need.
+$(BENCH_VENV)/.done: requirements/bench.txt requirements/run.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(BENCH_VENV)
+	$(BIN)/uv pip install --quiet --python $(BENCH_VENV)/bin/python --require-hashes -r requirements/run.txt -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/.test $(BENCH_VENV)/.done ## Measure speed, into dist/bench (BENCH=quick|usual|full ONLY=streams)
+	$(BIN)/python -m tests.bench --pace "$(BENCH)" --only "$(ONLY)"
+
+bench-peers: $(BIN)/uv ## Install LiteLLM and, with npm, Portkey, for `make bench` to measure beside us
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(PEERS_VENV)
+	$(BIN)/uv pip install --quiet --python $(PEERS_VENV)/bin/python 'litellm[proxy]'
+	@command -v npm >/dev/null && npm install --silent --prefix $(PEERS_VENV) --no-audit --no-fund --ignore-scripts @portkey-ai/gateway || echo "Portkey is not measured: npm is not there"
+
+micro: $(BENCH_VENV)/.done ## Measure each stage of a call by itself
+	PYTHONPATH=. $(BENCH_VENV)/bin/python -m pytest -q -c /dev/null --rootdir=. --noconftest -p no:cacheprovider --benchmark-columns=median,iqr,rounds --benchmark-sort=name tests/micro/stages.py
+
 faults: $(VENV)/.test ## Measure what happens while providers fail, and print it
 	$(BIN)/python -m pytest -m proofs -s tests/figures
 
@@ -81,8 +101,9 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra test -o requirements/test.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra postgres --extra redis --constraint requirements/test.txt -o requirements/image.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/fuzz.in -o requirements/fuzz.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/bench.in -c requirements/run.txt -o requirements/bench.txt
 
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all proofs fuzz faults fmt format lint types imports check wheel audit lock clean
+.PHONY: help setup run test test-all proofs fuzz faults bench bench-peers micro fmt format lint types imports check wheel audit lock clean
