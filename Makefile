@@ -47,6 +47,15 @@ $(VENV)/fuzz/.done: requirements/fuzz.txt | $(BIN)/uv
 fuzz: $(VENV)/.test $(VENV)/fuzz/.done ## Try the admin API with whatever fits its description, and what does not
 	SCHEMATHESIS=$(CURDIR)/$(VENV)/fuzz/bin/schemathesis $(BIN)/python -m pytest -m slow tests/fuzz
 
+# The same way: they bring more with them than the gateway needs.
+$(VENV)/vendors/.done: requirements/vendors.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/vendors
+	$(BIN)/uv pip install --quiet --python $(VENV)/vendors/bin/python --require-hashes -r requirements/vendors.txt
+	@touch $@
+
+vendors: $(VENV)/.test $(VENV)/vendors/.done ## Have the vendors' own SDKs call the gateway, and judge what adapters send
+	VENDORS=$(abspath $(VENV))/vendors/bin/python $(BIN)/python -m pytest -m slow tests/vendors
+
 faults: $(VENV)/.test ## Measure what happens while providers fail, and print it
 	$(BIN)/python -m pytest -m proofs -s tests/figures
 
@@ -81,8 +90,9 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra test -o requirements/test.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra postgres --extra redis --constraint requirements/test.txt -o requirements/image.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/fuzz.in -o requirements/fuzz.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/vendors.in -o requirements/vendors.txt
 
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all proofs fuzz faults fmt format lint types imports check wheel audit lock clean
+.PHONY: help setup run test test-all proofs fuzz vendors faults fmt format lint types imports check wheel audit lock clean
