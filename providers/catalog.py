@@ -54,7 +54,7 @@ _ROWS = (
         ),
         rename=OLD_TOKEN_CAP,
         drop=LABELS | HINTS,  # ignored there
-        operations=CHAT | {Operation.IMAGE_GENERATION},
+        operations=CHAT | JOBS | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="openrouter",
