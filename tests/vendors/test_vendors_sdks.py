@@ -21,7 +21,7 @@ from tests.harness.gateway import KEY, Gateway
 from tests.harness.rig import config_for, credential_of, provider
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Upstream
-from tests.providers.fields_table import FIELDS
+from tests.providers.fields_asked import CHAT, OWN
 
 PYTHON = os.environ.get("VENDORS", "")
 """They have an environment of their own, for they bring more with them than the gateway needs."""
@@ -67,7 +67,7 @@ TALK = {
         {"role": "tool", "tool_call_id": "call_1", "content": "18"},
     ],
 }
-THE_VENDORS_TO_REFUSE = {("mistral", "service_tier"), ("any", "a field of the vendor's own")}
+THE_VENDORS_TO_REFUSE = {("mistral", "service_tier"), ("any", OWN)}
 """What travels as it is, so that newer values and fields do."""
 
 
@@ -89,7 +89,7 @@ def run(script: str, *args: str, given: str = "") -> list[Json]:
 
 def chats(vendor: str) -> Iterator[Json]:
     """Give every field that a chat may have, and the recorded talk."""
-    for field, (before, added) in FIELDS.items():
+    for field, (before, added) in CHAT.items():
         if not {(vendor, field), ("any", field)} & THE_VENDORS_TO_REFUSE:
             yield {"messages": [{"role": "user", "content": "Hi"}], **before, **added}
     for path in sorted((recorded.GOLDEN / vendor / "translated").glob("*.json")):
