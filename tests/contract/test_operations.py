@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from providers.adapter import Adapter, Knowing
 from providers.catalog import CATALOG
-from providers.errors import StreamTruncated, UnsupportedParameter, UpstreamError
+from providers.errors import RequestRejected, StreamTruncated, UnsupportedParameter, UpstreamError
 from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Delivery, Head, HttpRequest, InBase64, Operation, Reply, Upload, Usage
 from tests.contract import recorded
@@ -233,6 +233,10 @@ def test_sizes_as_providers_spell_them() -> None:
     xai = sent(built("xai", Operation.IMAGE_GENERATION, **fields))
     assert (xai["aspect_ratio"], "size" in xai) == ("16:9", False)
     assert sent(built("openai", Operation.IMAGE_GENERATION, **fields))["size"] == "1920x1080"
+    for provider in ("xai", "together"):
+        assert "size" not in sent(built(provider, Operation.IMAGE_GENERATION, size="auto"))
+        with pytest.raises(RequestRejected, match="1024x1024"):
+            built(provider, Operation.IMAGE_GENERATION, size="2K")
     body = built("xai", Operation.IMAGE_EDIT).body
     assert isinstance(body, tuple)
     assert json.loads(b"".join(p if isinstance(p, bytes) else b"Qg==" for p in body)) == {
