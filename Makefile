@@ -67,6 +67,15 @@ bench-peers: $(BIN)/uv ## Install LiteLLM and, with npm, Portkey, for `make benc
 micro: $(BENCH_VENV)/.done ## Measure each stage of a call by itself
 	PYTHONPATH=. $(BENCH_VENV)/bin/python -m pytest -q -c /dev/null --rootdir=. --noconftest -p no:cacheprovider --benchmark-columns=median,iqr,rounds --benchmark-sort=name tests/micro/stages.py
 
+# The same way: they bring more with them than the gateway needs.
+$(VENV)/vendors/.done: requirements/vendors.txt | $(BIN)/uv
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(VENV)/vendors
+	$(BIN)/uv pip install --quiet --python $(VENV)/vendors/bin/python --require-hashes -r requirements/vendors.txt
+	@touch $@
+
+vendors: $(VENV)/.test $(VENV)/vendors/.done ## Have the vendors' own SDKs call the gateway, and judge what adapters send
+	VENDORS=$(abspath $(VENV))/vendors/bin/python $(BIN)/python -m pytest -m slow tests/vendors
+
 faults: $(VENV)/.test ## Measure what happens while providers fail, and print it
 	$(BIN)/python -m pytest -m proofs -s tests/figures
 
@@ -102,8 +111,9 @@ lock: $(BIN)/uv ## Resolve the lock files anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml --extra postgres --extra redis --constraint requirements/test.txt -o requirements/image.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/fuzz.in -o requirements/fuzz.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/bench.in -c requirements/run.txt -o requirements/bench.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header requirements/vendors.in -o requirements/vendors.txt
 
 clean: ## Remove what was built; .venv and data/ stay
 	rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-.PHONY: help setup run test test-all proofs fuzz faults bench bench-peers micro fmt format lint types imports check wheel audit lock clean
+.PHONY: help setup run test test-all proofs fuzz vendors faults bench bench-peers micro fmt format lint types imports check wheel audit lock clean

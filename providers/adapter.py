@@ -11,7 +11,7 @@ provider's quirks decide how its answer is read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from providers.errors import UpstreamError
 from providers.types import Call, Chunk, Head, HttpRequest, RateLimits, Reply, Target
@@ -67,4 +67,13 @@ class Adapter(Protocol):
 
     def open_stream(self, call: Call, target: Target, head: Head) -> StreamDecoder:
         """Start reading a 2xx answer that is passed on while it arrives."""
+        ...
+
+
+@runtime_checkable
+class Knowing(Adapter, Protocol):
+    """The adapter of an operation about what was submitted, where its name tells all there is to know."""
+
+    def known(self, call: Call, target: Target) -> Reply:
+        """Answer for the provider, which is not asked. Total."""
         ...

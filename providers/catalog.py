@@ -54,7 +54,7 @@ _ROWS = (
         ),
         rename=OLD_TOKEN_CAP,
         drop=LABELS | HINTS,  # ignored there
-        operations=CHAT | {Operation.IMAGE_GENERATION},
+        operations=CHAT | JOBS | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="openrouter",
@@ -90,6 +90,7 @@ _ROWS = (
             message_names=False,  # so is `name` on a message
             short_call_ids=True,  # other ids are its error 3280
             document_parts=True,  # its `file` is one that was uploaded there
+            thinking_parts=True,  # its messages are closed, too
             # Its schema is closed: each of them is a 422.
             lacks=(OPENAI_ONLY - {"service_tier"}) | {"logit_bias", "web_search_options"},
             respell=MappingProxyType({"service_tier": {"default": "standard_only"}}),

@@ -17,6 +17,7 @@ from providers.bedrock import embeddings as bedrock_embeddings
 from providers.bedrock.address import EVENT_STREAM
 from providers.bedrock.listing import MODELS as BEDROCK_MODELS
 from providers.blackbox import image_generation as blackbox_images
+from providers.blackbox import videos as blackbox_videos
 from providers.cohere import chat as cohere_chat
 from providers.cohere import embeddings as cohere_embeddings
 from providers.cohere import rerank as cohere_rerank
@@ -87,7 +88,12 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "openai": Dialect(_OPENAI, listing=OPENAI_MODELS),
         "anthropic": Dialect({Operation.CHAT: anthropic_chat}, listing=ANTHROPIC_MODELS),
         "blackbox": Dialect(
-            {Operation.CHAT: chat, Operation.IMAGE_GENERATION: blackbox_images.ADAPTER},
+            {
+                Operation.CHAT: chat,
+                Operation.IMAGE_GENERATION: blackbox_images.ADAPTER,
+                Operation.VIDEO: blackbox_videos.SUBMIT,
+                Operation.VIDEO_STATUS: blackbox_videos.STATUS,
+            },
             listing=OPENAI_MODELS,
         ),
         "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}, listing=OPENAI_MODELS),

@@ -153,7 +153,9 @@ class Quirks:
     text_parts: bool = True
     """Takes text as a list of parts. Off: parts that are all text are joined (DeepSeek)."""
     document_parts: bool = False
-    """Takes files as `document_url` (Mistral)."""
+    """Takes files as `document_url`, and sound without the name of its format (Mistral)."""
+    thinking_parts: bool = False
+    """Takes the reasoning of earlier turns as parts of their content, and no field that it does not know (Mistral)."""
     thinking_switch: bool = False
     """Is told not to reason by `thinking`, not by `reasoning_effort: none` (DeepSeek)."""
     cache_key_header: str = ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
-from providers.adapter import Adapter
+from providers.adapter import Adapter, Knowing
 from providers.errors import Disconnected, MalformedResponse, UpstreamError
 from providers.registry import DIALECTS
 from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
@@ -37,6 +37,8 @@ class Attempt:
 
     async def reply(self) -> Reply:
         """Ask for a whole answer. Raises `UpstreamError`."""
+        if self.call.job and isinstance(self.adapter, Knowing):
+            return self.adapter.known(self.call, self.target)
         request = self.adapter.build_request(self.call, self.target)
         ends = _loop_time() + self.timeouts.response
         with Waiting() as waiting:

@@ -1,1 +1,1 @@
-"""Blackbox: OpenAI's dialect, and images by way of its chat."""
+"""Blackbox: OpenAI's dialect, and images and videos by way of its chat."""

@@ -2,18 +2,19 @@
 
 Its functions are the contract of `providers/adapter.py`. The gateway's own shape is Cohere's, so
 bodies travel as they are, but for what version 1 took beside: documents as objects, and
-`return_documents`, which is answered here.
+`return_documents`, which is answered here; its other fields are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from providers import shape
 from providers.adapter import StreamDecoder
-from providers.asked import named
+from providers.asked import Neutral, named, refuse
 from providers.bearer import bearer
 from providers.cohere.errors import parse_error, parse_limits, reported
 from providers.cohere.wire import Count
@@ -23,6 +24,9 @@ from providers.types import Call, Head, HttpRequest, Json, JsonObject, Reply, Ta
 
 __all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
 
+_OF_V1: Mapping[str, Neutral] = MappingProxyType(
+    {"max_chunks_per_doc": lambda _: False, "rank_fields": lambda value: value == ["text"]}
+)
 _OURS = frozenset({"model", "documents", "return_documents", "stream"})
 
 
@@ -48,7 +52,8 @@ class _Answer(msgspec.Struct):
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
     fields = named(call.body, target, _OURS)
-    untouched = {name: value for name, value in fields.items() if name not in _OURS}
+    refuse(fields, _OF_V1, target)
+    untouched = {name: value for name, value in fields.items() if name not in _OURS | _OF_V1.keys()}
     body: JsonObject = {"model": target.model, **untouched, "documents": _documents(fields)}
     return post(f"{target.base_url}/v2/rerank", body, bearer(target), target, stream=False)
 

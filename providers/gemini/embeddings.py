@@ -5,14 +5,12 @@ Fields that OpenAI does not have go to every text's request: `taskType`, `title`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
 
 from providers.adapter import StreamDecoder
-from providers.asked import Neutral, named, refuse
+from providers.asked import named
 from providers.errors import MalformedResponse
 from providers.gemini import vectors
 from providers.gemini.address import credentials, method_url, segment
@@ -38,14 +36,12 @@ class _Answer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
-_REFUSED: Mapping[str, Neutral] = MappingProxyType({"user": lambda _: False})
 _KNOWN = frozenset({"dimensions", "encoding_format", "input", "model", "stream", "user"})
 
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
     fields = named(call.body, target, _KNOWN)
-    refuse(fields, _REFUSED, target)
     vectors.check_encoding(fields)
     shared: JsonObject = {"model": f"models/{segment(target.model)}"}
     if "dimensions" in fields:

@@ -6,7 +6,7 @@ import math
 import re
 
 from providers.adapter import StreamDecoder
-from providers.errors import MalformedResponse
+from providers.errors import MalformedResponse, RequestRejected
 from providers.openai import counts, passing, wire
 from providers.types import Call, Head, JsonObject, Quirks, Target, Usage
 
@@ -14,8 +14,10 @@ _SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 
 
 def spelled(body: JsonObject, quirks: Quirks) -> JsonObject:
-    """Say the size and the form of images as the provider takes them."""
+    """Say the size and the form of images as the provider takes them. Raises `RequestRejected`."""
     size = _SIZE.fullmatch(str(body.get("size")))
+    if size is None and body.get("size") not in (None, "auto") and (quirks.image_sides or quirks.image_ratio):
+        raise RequestRejected("`size` must be `auto`, or width and height such as `1024x1024`.", param="size")
     if quirks.image_sides:
         body = {name: value for name, value in body.items() if name != "size"}
         if size:

@@ -15,6 +15,8 @@ Builds = Callable[[Call, Target], HttpRequest]
 Reads = Callable[[Call, Target, JsonObject], tuple[JsonObject, Usage | None]]
 """Makes an answer what the client expects, and says what was used. Raises `MalformedResponse`."""
 Opens = Callable[[Call, Head], StreamDecoder]
+Names = Callable[[JsonObject], str]
+"""Gives what the provider calls what was submitted, from the clean answer."""
 
 
 def _no_stream(call: Call, _head: Head) -> StreamDecoder:
@@ -31,6 +33,7 @@ class Plain:
     build: Builds
     read: Reads
     opens: Opens = _no_stream
+    job: Names = lambda _: ""
 
     def build_request(self, call: Call, target: Target) -> HttpRequest:
         """Render the call, with the target's names, drops and quirks. Raises `RequestRejected`."""
@@ -44,7 +47,8 @@ class Plain:
         model = wire.text_or_none(answer.get("model"))
         clean, used = self.read(call, target, answer)
         # What is clean goes on byte for byte: pictures are large.
-        return Reply(body if target.quirks.exact else wire.encode_answer(clean, WHAT), used, model)
+        whole = body if target.quirks.exact else wire.encode_answer(clean, WHAT)
+        return Reply(whole, used, model, job=self.job(clean))
 
     def parse_error(self, head: Head, body: bytes, now: float) -> UpstreamError:
         """Classify a non-2xx answer; `now` in Unix seconds. Total."""

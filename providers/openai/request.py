@@ -175,5 +175,6 @@ _CHANGES: tuple[tuple[Callable[[Quirks], bool], Callable[[JsonObject], None]], .
     (lambda quirks: quirks.short_call_ids, _shorten_call_ids),
     (lambda quirks: not quirks.text_parts, spelling.join_texts),
     (lambda quirks: quirks.document_parts, spelling.name_documents),
+    (lambda quirks: quirks.thinking_parts, spelling.name_thinking),
     (lambda quirks: quirks.thinking_switch, spelling.switch_thinking),
 )

@@ -47,8 +47,29 @@ def join_texts(body: JsonObject) -> None:
 
 
 def name_documents(body: JsonObject) -> None:
-    """Say files as documents (docs.mistral.ai, document understanding)."""
+    """Say files as documents, and sound as bare data (docs.mistral.ai, document understanding and audio)."""
     each_message(body, _with_documents)
+
+
+def name_thinking(body: JsonObject) -> None:
+    """Say what was reasoned in earlier turns as parts of the content (docs.mistral.ai, reasoning)."""
+    each_message(body, _with_thinking)
+
+
+def _with_thinking(message: JsonObject) -> JsonObject:
+    told = {name: value for name, value in message.items() if name not in _MAY_BE_EMPTY or value}
+    reasoning = told.get("reasoning_content")
+    if not isinstance(reasoning, str):
+        return told
+    del told["reasoning_content"]
+    content = told.get("content")
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content}] if content else []
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": reasoning}]}
+    return {**told, "content": [thinking, *parts]}
+
+
+_MAY_BE_EMPTY = frozenset({"annotations", "audio", "function_call", "reasoning_content", "refusal"})
+"""What an answer of OpenAI's has that says nothing, and comes back in the next request."""
 
 
 def _joined(message: JsonObject) -> JsonObject:
@@ -66,6 +87,10 @@ def _with_documents(message: JsonObject) -> JsonObject:
 
 
 def _document(part: Json) -> Json:
+    sound = part.get("input_audio") if isinstance(part, dict) else None
+    if isinstance(sound, dict) and "data" in sound:
+        # The data says itself which format it is in.
+        return {**part, "input_audio": sound["data"]}
     file = part.get("file") if isinstance(part, dict) and part.get("type") == "file" else None
     if not isinstance(file, dict):
         return part

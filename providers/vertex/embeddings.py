@@ -6,14 +6,12 @@ text that is too long is refused, as OpenAI does, unless the client says `autoTr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Annotated
 
 import msgspec
 
 from providers.adapter import StreamDecoder
-from providers.asked import Neutral, named, refuse
+from providers.asked import named
 from providers.errors import MalformedResponse
 from providers.gemini import vectors
 from providers.gemini.errors import reported, under_success
@@ -44,7 +42,6 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
-_REFUSED: Mapping[str, Neutral] = MappingProxyType({"user": lambda _: False})
 _OF_EACH = frozenset({"task_type", "title"})
 _KNOWN = frozenset({"dimensions", "encoding_format", "input", "model", "stream", "user"})
 
@@ -52,7 +49,6 @@ _KNOWN = frozenset({"dimensions", "encoding_format", "input", "model", "stream",
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
     fields = named(call.body, target, _KNOWN)
-    refuse(fields, _REFUSED, target)
     vectors.check_encoding(fields)
     shared = {name: fields[name] for name in _OF_EACH if name in fields}
     parameters: JsonObject = {"autoTruncate": False}

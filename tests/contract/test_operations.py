@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.adapter import Adapter
+from providers.adapter import Adapter, Knowing
 from providers.catalog import CATALOG
-from providers.errors import StreamTruncated, UnsupportedParameter, UpstreamError
+from providers.errors import RequestRejected, StreamTruncated, UnsupportedParameter, UpstreamError
 from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Delivery, Head, HttpRequest, InBase64, Operation, Reply, Upload, Usage
 from tests.contract import recorded
@@ -77,7 +77,12 @@ def sent(request: HttpRequest) -> Any:
     return json.loads(request.body)
 
 
-SERVED = [(row.name, o) for row in CATALOG.values() for o in sorted(row.operations) if o not in WORDS]
+SERVED = [
+    (row.name, o)
+    for row in CATALOG.values()
+    for o in sorted(row.operations)
+    if o not in WORDS and not isinstance(adapter(row.name, o), Knowing)
+]
 
 
 def test_every_provider_that_serves_one_is_asked_with_its_credential_and_its_model() -> None:
@@ -228,6 +233,10 @@ def test_sizes_as_providers_spell_them() -> None:
     xai = sent(built("xai", Operation.IMAGE_GENERATION, **fields))
     assert (xai["aspect_ratio"], "size" in xai) == ("16:9", False)
     assert sent(built("openai", Operation.IMAGE_GENERATION, **fields))["size"] == "1920x1080"
+    for provider in ("xai", "together"):
+        assert "size" not in sent(built(provider, Operation.IMAGE_GENERATION, size="auto"))
+        with pytest.raises(RequestRejected, match="1024x1024"):
+            built(provider, Operation.IMAGE_GENERATION, size="2K")
     body = built("xai", Operation.IMAGE_EDIT).body
     assert isinstance(body, tuple)
     assert json.loads(b"".join(p if isinstance(p, bytes) else b"Qg==" for p in body)) == {
@@ -238,7 +247,7 @@ def test_sizes_as_providers_spell_them() -> None:
 
 
 def test_blackbox_makes_images_by_way_of_chat() -> None:
-    request = built("blackbox", Operation.IMAGE_GENERATION, size="1024x1024")
+    request = built("blackbox", Operation.IMAGE_GENERATION, n=1, response_format="url")
     assert request.url == "https://api.blackbox.ai/chat/completions"
     assert sent(request) == {"model": "some-model", "messages": [{"role": "user", "content": "a cat"}]}
     data = (GOLDEN / "blackbox" / "chat_response_image.json").read_bytes()
@@ -247,8 +256,30 @@ def test_blackbox_makes_images_by_way_of_chat() -> None:
     marked = json.loads(data)
     marked["choices"][0]["message"]["content"] = f"![a cat]({url})\n"
     assert json.loads(said("blackbox", Operation.IMAGE_GENERATION, marked).body)["data"] == [{"url": url}]
-    with pytest.raises(UnsupportedParameter, match="blackbox"):
-        built("blackbox", Operation.IMAGE_GENERATION, response_format="b64_json")
+    for name, value in (("response_format", "b64_json"), ("size", "1024x1024"), ("n", 2)):
+        with pytest.raises(UnsupportedParameter, match=f"blackbox/some-model.*{name}"):
+            built("blackbox", Operation.IMAGE_GENERATION, **{name: value})
+
+
+def test_blackbox_makes_videos_by_way_of_chat_and_a_name_tells_where_they_are() -> None:
+    assert sent(built("blackbox", Operation.VIDEO))["messages"] == [{"role": "user", "content": "a cat"}]
+    data = json.loads((GOLDEN / "blackbox" / "chat_response_image.json").read_bytes())
+    url = data["choices"][0]["message"]["content"]
+    submitted = said("blackbox", Operation.VIDEO, data)
+    body = json.loads(submitted.body)
+    assert (body["object"], body["status"], body["video"]) == ("video", "completed", {"url": url})
+    status = adapter("blackbox", Operation.VIDEO_STATUS)
+    assert isinstance(status, Knowing)
+    asked = replace(call(Operation.VIDEO_STATUS), job=submitted.job, created=CREATED + 60)
+    assert json.loads(status.known(asked, recorded.target("blackbox")).body) == body
+    data["choices"][0]["message"]["content"] = f"https://v.test/{'x' * 2000}"
+    assert said("blackbox", Operation.VIDEO, data).job == ""
+    with pytest.raises(UnsupportedParameter, match="seconds"):
+        built("blackbox", Operation.VIDEO, seconds="8")
+    image = Upload("input_reference", "a.png", "image/png", Held())
+    with_image = replace(call(Operation.VIDEO), files=(image,))
+    with pytest.raises(UnsupportedParameter, match="input_reference"):
+        adapter("blackbox", Operation.VIDEO).build_request(with_image, recorded.target("blackbox"))
 
 
 def test_videos_of_others_are_told_as_openai_tells_them() -> None:

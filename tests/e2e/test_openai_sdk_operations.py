@@ -192,6 +192,22 @@ def test_a_video_goes_back_to_its_provider_and_credential(openai: OpenAI, rig: R
         openai.videos.delete(video.id)
 
 
+def test_a_video_made_by_way_of_chat_is_known_by_its_name(openai: OpenAI, rig: Rig) -> None:
+    slot = rig.blackbox()
+    slot.script(golden_reply("blackbox/chat_response_image.json"))
+    video = openai.videos.create(model=model_of(slot), prompt="a cat")
+    again = openai.videos.retrieve(video.id)
+    assert again == video
+    assert (again.status, again.model_extra) == (
+        "completed",
+        {"video": {"url": "https://replicate.delivery/xezq/abc/tmp.webp"}},
+    )
+    assert len(slot.requests) == 1
+    with pytest.raises(sdk.BadRequestError) as caught:
+        openai.videos.download_content(video.id)
+    assert caught.value.code == "unsupported_operation"
+
+
 def test_what_a_provider_lacks_and_what_a_form_lacks(openai: OpenAI, rig: Rig, web: httpx2.Client) -> None:
     with pytest.raises(
         sdk.BadRequestError, match="Providers here that serve image_generation: .*echo"

@@ -33,6 +33,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "ver": {"dialect": "vertex", "options": {"project": "acme"}},
     "bed": {"dialect": "bedrock"},
     "azr": {"dialect": "azure", "options": {"api_version": "2024-10-21"}},
+    "bbx": {"dialect": "blackbox"},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -101,6 +102,10 @@ class Rig:
     def azure(self) -> Slot:
         """A deployment at Azure."""
         return self._slot("azr")
+
+    def blackbox(self) -> Slot:
+        """A model of a provider that makes pictures and videos by way of chat."""
+        return self._slot("bbx")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""

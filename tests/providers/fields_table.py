@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,154 +13,147 @@ from providers.errors import RequestRejected
 from providers.registry import adapter_for
 from providers.types import Call, HttpRequest, Operation, Target
 from tests.contract import recorded
+from tests.providers.fields_asked import FIELDS, FILES
 
 Json = Any
-MODELS = {"bedrock": "amazon.nova-lite-v1:0", "vertex": "gemini-2.5-flash"}
+Targets = list[tuple[str, Target]]
+MODELS = {
+    Operation.CHAT: {"bedrock": "amazon.nova-lite-v1:0", "vertex": "gemini-2.5-flash"},
+    Operation.EMBEDDINGS: {"bedrock": "amazon.titan-embed-text-v2:0", "vertex": "gemini-embedding-001"},
+}
 """Where the dialect, or what it takes, depends on the model, and the catalogue has no example that is plain."""
 TAKEN, ELSEWHERE, LEFT_OUT, REFUSED = "✓", "→", "○", "✗"
-
-_WEATHER = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
-_SCHEMA = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
-_TOOLS = {"tools": [_WEATHER]}
-
-
-def _says(part: Json) -> Json:
-    return {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}, part]}]}
-
-
-_HI = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}
-FIELDS: dict[str, tuple[Json, Json]] = {
-    # Field → a request, and what the field adds to it.
-    "temperature": ({}, {"temperature": 0.5}),
-    "top_p": ({}, {"top_p": 0.5}),
-    "max_completion_tokens": ({}, {"max_completion_tokens": 9}),
-    "max_tokens": ({}, {"max_tokens": 9}),
-    "stop": ({}, {"stop": ["x"]}),
-    "n: 2": ({}, {"n": 2}),
-    "seed": ({}, {"seed": 1}),
-    "frequency_penalty": ({}, {"frequency_penalty": 0.5}),
-    "presence_penalty": ({}, {"presence_penalty": 0.5}),
-    "logit_bias": ({}, {"logit_bias": {"1": 1}}),
-    "logprobs": ({}, {"logprobs": True}),
-    "top_logprobs": ({"logprobs": True}, {"top_logprobs": 2}),
-    "response_format: json_object": ({}, {"response_format": {"type": "json_object"}}),
-    "response_format: json_schema": (
-        {},
-        {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": _SCHEMA}}},
-    ),
-    "tools": ({}, _TOOLS),
-    "tool_choice: required": (_TOOLS, {"tool_choice": "required"}),
-    "parallel_tool_calls: false": (_TOOLS, {"parallel_tool_calls": False}),
-    "functions": ({}, {"functions": [_WEATHER["function"]]}),
-    "reasoning_effort": ({}, {"reasoning_effort": "low"}),
-    "verbosity": ({}, {"verbosity": "low"}),
-    "web_search_options": ({}, {"web_search_options": {}}),
-    "prediction": ({}, {"prediction": {"type": "content", "content": "x"}}),
-    "modalities, audio": (
-        {},
-        {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}},
-    ),
-    "service_tier": ({}, {"service_tier": "priority"}),
-    "store": ({}, {"store": True}),
-    "metadata": ({}, {"metadata": {"a": "b"}}),
-    "user": ({}, {"user": "u"}),
-    "safety_identifier": ({}, {"safety_identifier": "u"}),
-    "prompt_cache_key": ({}, {"prompt_cache_key": "k"}),
-    "a picture, as data": (
-        _HI,
-        _says({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}),
-    ),
-    "a picture, by URL": (_HI, _says({"type": "image_url", "image_url": {"url": "https://a.test/a.png"}})),
-    "sound": (_HI, _says({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}})),
-    "a file": (
-        _HI,
-        _says(
-            {
-                "type": "file",
-                "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"},
-            }
-        ),
-    ),
-    "`name` of a message": (
-        {"messages": [{"role": "user", "content": "Hi"}]},
-        {"messages": [{"role": "user", "content": "Hi", "name": "jo"}]},
-    ),
-    "a field of the vendor's own": ({}, {"acme_mode": "x"}),
+TITLES = {
+    Operation.CHAT: "a chat",
+    Operation.EMBEDDINGS: "embeddings",
+    Operation.RERANK: "rerank",
+    Operation.IMAGE_GENERATION: "images",
+    Operation.IMAGE_EDIT: "image edits",
+    Operation.VIDEO: "videos",
+    Operation.SPEECH: "speech",
+    Operation.TRANSCRIPTION: "transcriptions",
+    Operation.TRANSLATION: "translations",
+    Operation.MODERATION: "moderations",
 }
 HEAD = f"""
-## Fields of a chat
+## Fields
 
 One request for each field was given to each provider's adapter: {TAKEN} travels as it is; {ELSEWHERE} travels in another
-name, place or form; {LEFT_OUT} is left out, since no answer depends on it or the catalogue's `drop` names it; {REFUSED} is refused
-with a 400 that names it, unless `drop` says otherwise. What a model of a provider does not take, that provider refuses itself.
-
+name, place or form; {LEFT_OUT} is left out, since no answer depends on it, the gateway does it itself or the catalogue's `drop`
+names it; {REFUSED} is refused with a 400 that names it, unless `drop` says otherwise. What a model of a provider does not
+take, that provider refuses itself.
 """
+_FIELD = re.compile(
+    r'name="([^"]+)"(?:; filename="([^"]*)")?\r\n(?:content-type:[^\r]*\r\n)?\r\n(.*?)\r\n--', re.DOTALL
+)
 
 
 def section() -> str:
     """Give the part of `PROVIDERS.md` about fields."""
-    targets = list(_targets())
+    return HEAD + "".join(_about(operation) for operation in FIELDS)
+
+
+def _about(operation: Operation) -> str:
+    targets = list(_targets(operation))
     lines = [f"| | {' | '.join(f'`{name}`' for name, _ in targets)} |", f"|---|{':-:|' * len(targets)}"]
-    for field, (before, added) in FIELDS.items():
-        fates = (fate(target, before, added) for _, target in targets)
+    for field, (before, added) in FIELDS[operation].items():
+        fates = (fate(operation, target, before, added) for _, target in targets)
         lines.append(f"| {field} | {' | '.join(fates)} |")
-    return HEAD + "\n".join(lines) + "\n\n" + "\n".join(_spellings(targets)) + "\n"
+    said = list(_spellings(operation, targets))
+    spelled = ["", "Where a field travels under another name:", "", *said] if said else []
+    return "\n".join([f"\n### Of {TITLES[operation]}\n", *lines, *spelled]) + "\n"
 
 
-def _targets() -> Iterator[tuple[str, Target]]:
+def _targets(operation: Operation) -> Iterator[tuple[str, Target]]:
     for row in CATALOG.values():
-        if Operation.CHAT not in row.operations or row.transport == "embedded":
+        if operation not in row.operations or row.transport == "embedded":
             continue
-        model = MODELS.get(row.name) or row.example.removeprefix(f"{row.name}/") or "some-model"
+        example = row.example.removeprefix(f"{row.name}/") if operation is Operation.CHAT else ""
+        model = MODELS.get(operation, {}).get(row.name) or example or "some-model"
         yield row.name, replace(recorded.target(row.name), model=model)
-        for dialect in sorted(set(row.dialects.values()) - {row.dialect}):
-            yield f"{row.name}, {dialect}", replace(recorded.target(row.name), dialect=dialect, model=model)
-    yield "vertex, Claude", replace(recorded.target("vertex"), model="claude-sonnet-4-5")
-    yield "ollama, ollama", replace(recorded.target("ollama"), dialect="ollama", model="qwen3")
+        if operation is Operation.CHAT:
+            for dialect in sorted(set(row.dialects.values()) - {row.dialect}):
+                yield (
+                    f"{row.name}, {dialect}",
+                    replace(recorded.target(row.name), dialect=dialect, model=model),
+                )
+    if operation is Operation.CHAT:
+        yield "vertex, Claude", replace(recorded.target("vertex"), model="claude-sonnet-4-5")
+        yield "ollama, ollama", replace(recorded.target("ollama"), dialect="ollama", model="qwen3")
+    if operation is Operation.EMBEDDINGS:
+        yield "bedrock, Cohere", replace(recorded.target("bedrock"), model="cohere.embed-v4:0")
 
 
-def fate(target: Target, before: Json, added: Json) -> str:
+def fate(operation: Operation, target: Target, before: Json, added: Json) -> str:
     """Say what becomes of what is added to a request."""
-    plain, sent = _sent(target, before), _sent(target, {**before, **added})
+    plain = _sent(operation, target, before)
+    sent = _sent(operation, target, {**before, **added})
     if plain is None or sent is None:
         return REFUSED
-    if (plain.body, plain.headers) == (sent.body, sent.headers):
+    body = _read(sent)
+    if (_read(plain), plain.headers, plain.url) == (body, sent.headers, sent.url):
         return LEFT_OUT
-    body = json.loads(sent.body)
-    return TAKEN if all(body.get(name) == value for name, value in added.items()) else ELSEWHERE
+    wanted = {file.name: file.filename for file in added.get(FILES, ())}
+    wanted |= {name: value for name, value in added.items() if name != FILES}
+    return TAKEN if all(_has(body, name, value) for name, value in wanted.items()) else ELSEWHERE
 
 
-def _sent(target: Target, fields: Json) -> HttpRequest | None:
-    adapter = adapter_for(target.dialect, Operation.CHAT)
+def _has(body: Json, name: str, value: Json) -> bool:
+    found = body.get(name)
+    # A form has texts alone.
+    return found in (value, json.dumps(value)) or (isinstance(found, list) and value in found)
+
+
+def _sent(operation: Operation, target: Target, fields: Json) -> HttpRequest | None:
+    adapter = adapter_for(target.dialect, operation)
     assert adapter is not None
-    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    body = {"model": "m", **fields}
+    if operation is Operation.CHAT:
+        body.setdefault("messages", [{"role": "user", "content": "Hi"}])
+    files = body.pop(FILES, ())
     try:
-        return adapter.build_request(Call(Operation.CHAT, "m", body, "abc"), target)
+        return adapter.build_request(Call(operation, "m", body, "abc", files=files), target)
     except RequestRejected:
         return None
 
 
-def _spellings(targets: list[tuple[str, Target]]) -> Iterator[str]:
+def _read(request: HttpRequest) -> Json:
+    """Give the fields that a request has, in JSON or in a form; of several requests in one, those of the first."""
+    pieces = (request.body,) if isinstance(request.body, bytes) else request.body
+    text = b"".join(piece if isinstance(piece, bytes) else b"AAAA" for piece in pieces).decode()
+    if not text.startswith("--"):
+        body = json.loads(text)
+        return body["requests"][0] if len(body.get("requests", ())) == 1 else body
+    fields: dict[str, list[str]] = {}
+    for name, filename, value in _FIELD.findall(text):
+        fields.setdefault(name, []).append(filename or value)
+    return {
+        name.removesuffix("[]"): found if len(found) > 1 or name.endswith("[]") else found[0]
+        for name, found in fields.items()
+    }
+
+
+def _spellings(operation: Operation, targets: Targets) -> Iterator[str]:
     """Tell for each provider what becomes of the fields whose names it does not have."""
-    yield "Where a field travels under another name:\n"
     for name, target in targets:
         said = [
             f"{field} → {', '.join(f'`{place}`' for place in places)}"
-            for field, (before, added) in FIELDS.items()
+            for field, (before, added) in FIELDS[operation].items()
             if "messages" not in added
-            and fate(target, before, added) == ELSEWHERE
-            and (places := _places(target, before, added))
+            and fate(operation, target, before, added) == ELSEWHERE
+            and (places := _places(operation, target, before, added))
         ]
         if said:
             yield f"- `{name}`: {'; '.join(said)}"
 
 
-def _places(target: Target, before: Json, added: Json) -> list[str]:
-    plain, sent = _sent(target, before), _sent(target, {**before, **added})
+def _places(operation: Operation, target: Target, before: Json, added: Json) -> list[str]:
+    plain = _sent(operation, target, before)
+    sent = _sent(operation, target, {**before, **added})
     assert plain is not None
     assert sent is not None
-    mine = dict(_leaves(json.loads(plain.body)))
-    theirs = _leaves(json.loads(sent.body))
+    mine = dict(_leaves(_read(plain)))
+    theirs = _leaves(_read(sent))
     changed = [place for place, value in theirs if mine.get(place) != value]
     headers = [name for name, value in sent.headers if (name, value) not in plain.headers]
     return [

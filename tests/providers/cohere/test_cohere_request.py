@@ -295,3 +295,10 @@ def test_rerank() -> None:
     with pytest.raises(UnsupportedParameter) as caught:
         rerank.build_request(Call(Operation.RERANK, "r", {**asked, "documents": [{"title": "x"}]}), target())
     assert caught.value.param == "documents[0]"
+    for name, value in (("rank_fields", ["title"]), ("max_chunks_per_doc", 10)):
+        old = Call(Operation.RERANK, "r", {**asked, name: value})
+        with pytest.raises(UnsupportedParameter) as caught:
+            rerank.build_request(old, target())
+        assert caught.value.param == name
+        dropped = rerank.build_request(old, target(model=asked["model"], drop=frozenset({name})))
+        assert json.loads(dropped.body) == asked

@@ -93,11 +93,11 @@ def test_refusals() -> None:
         for body, param in (
             ({"input": [[1, 2]]}, "input"),
             ({"input": [1, 2]}, "input"),
-            ({"user": "u"}, "user"),
         ):
             with pytest.raises(UnsupportedParameter) as caught:
                 sent(adapter, target, **body)
             assert caught.value.param == param
+        assert sent(adapter, target, user="u") == sent(adapter, target)
         for body in ({"input": None}, {"input": [None]}, {"encoding_format": ["x"]}):
             with pytest.raises(RequestRejected):
                 sent(adapter, target, **body)

@@ -104,6 +104,28 @@ def test_each_vendor_gets_what_it_takes_in_its_own_spelling():
         assert got == {"model": "some-model", "messages": HELLO, **expected}, (vendor, asked)
 
 
+def test_mistral_gets_the_messages_of_earlier_turns_as_its_closed_schema_has_them():
+    said = {
+        "role": "assistant",
+        "content": "18",
+        "refusal": None,
+        "annotations": [],
+        "reasoning_content": "Hm.",
+    }
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}}
+    for message, expected in (
+        (said, {"role": "assistant", "content": [thinking, {"type": "text", "text": "18"}]}),
+        ({**said, "content": None}, {"role": "assistant", "content": [thinking]}),
+        ({**said, "reasoning_content": ""}, {"role": "assistant", "content": "18"}),
+        (
+            {"role": "user", "content": [sound]},
+            {"role": "user", "content": [{**sound, "input_audio": "AAAA"}]},
+        ),
+    ):
+        assert sent("mistral", {"messages": [message]})["messages"] == [expected]
+
+
 def test_xai_takes_the_key_of_the_cache_in_a_header():
     for key, expected in (("thread-1", "thread-1"), ("é", None), ("a\r\nb", None), ("", None), (3, None)):
         call = Call(Operation.CHAT, "m", {"messages": HELLO, "prompt_cache_key": key})
