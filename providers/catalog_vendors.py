@@ -89,9 +89,9 @@ VENDORS = (
         example="gemini-2.5-flash",
         dialect="gemini",
         env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        patterns=("gemini-*", "gemma-*"),
+        patterns=("gemini-*", "gemma-*", "imagen-*"),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
-        operations=CHAT_EMBEDDINGS,
+        operations=CHAT_EMBEDDINGS | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="vertex",
@@ -102,7 +102,7 @@ VENDORS = (
         auth="google",
         quirks=Quirks(message_names=False),  # neither of its dialects has such a field
         max_tokens=4096,  # as for Anthropic, whose models it has too
-        operations=CHAT_EMBEDDINGS,
+        operations=CHAT_EMBEDDINGS | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="perplexity",

@@ -25,6 +25,7 @@ from providers.cohere.listing import MODELS as COHERE_MODELS
 from providers.dialect import Dialect, Option
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
+from providers.gemini import images as gemini_images
 from providers.gemini.listing import MODELS as GEMINI_MODELS
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
@@ -50,6 +51,7 @@ from providers.types import Operation
 from providers.vertex import address as vertex_address
 from providers.vertex import chat as vertex_chat
 from providers.vertex import embeddings as vertex_embeddings
+from providers.vertex import images as vertex_images
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     {
@@ -132,10 +134,19 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         ),
         "echo": Dialect(_OPENAI),
         "gemini": Dialect(
-            {Operation.CHAT: gemini_chat, Operation.EMBEDDINGS: gemini_embeddings}, listing=GEMINI_MODELS
+            {
+                Operation.CHAT: gemini_chat,
+                Operation.EMBEDDINGS: gemini_embeddings,
+                Operation.IMAGE_GENERATION: gemini_images.ADAPTER,
+            },
+            listing=GEMINI_MODELS,
         ),
         "vertex": Dialect(
-            {Operation.CHAT: vertex_chat, Operation.EMBEDDINGS: vertex_embeddings},
+            {
+                Operation.CHAT: vertex_chat,
+                Operation.EMBEDDINGS: vertex_embeddings,
+                Operation.IMAGE_GENERATION: vertex_images.ADAPTER,
+            },
             vertex_address.OPTIONS,
             derived=vertex_address.host,
         ),
