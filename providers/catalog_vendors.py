@@ -102,7 +102,7 @@ VENDORS = (
         auth="google",
         quirks=Quirks(message_names=False),  # neither of its dialects has such a field
         max_tokens=4096,  # as for Anthropic, whose models it has too
-        operations=CHAT_EMBEDDINGS | {Operation.IMAGE_GENERATION},
+        operations=CHAT_EMBEDDINGS | VIDEOS - {Operation.VIDEO_DELETE} | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="perplexity",

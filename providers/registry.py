@@ -52,6 +52,7 @@ from providers.vertex import address as vertex_address
 from providers.vertex import chat as vertex_chat
 from providers.vertex import embeddings as vertex_embeddings
 from providers.vertex import images as vertex_images
+from providers.vertex import videos as vertex_videos
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     {
@@ -146,6 +147,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.CHAT: vertex_chat,
                 Operation.EMBEDDINGS: vertex_embeddings,
                 Operation.IMAGE_GENERATION: vertex_images.ADAPTER,
+                Operation.VIDEO: vertex_videos.SUBMIT,
+                Operation.VIDEO_STATUS: vertex_videos.STATUS,
+                Operation.VIDEO_CONTENT: vertex_videos.CONTENT,
             },
             vertex_address.OPTIONS,
             derived=vertex_address.host,
