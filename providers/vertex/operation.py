@@ -14,8 +14,8 @@ from providers.errors import MalformedResponse, RequestRejected, ResponseTooLarg
 from providers.gemini.errors import reported, under_success
 from providers.types import Chunk, Usage
 
-LARGEST = 128 << 20
-"""Bytes of an answer: a video in base64. It has to be held, for it is whole only at its end."""
+LARGEST = 64 << 20
+"""Bytes of an answer: a video in base64, held since it is whole only at its end. As many as a status may have."""
 
 
 class Video(msgspec.Struct, frozen=True, rename="camel"):
