@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import replace
 
 from providers import shape
 from providers.asked import merge, unsupported
@@ -80,7 +80,7 @@ def _used(counted: wire.WireUsage | None, images: int) -> Usage:
     if counted.candidates_tokens_details:
         drawn = min(drawn, _of_images(counted.candidates_tokens_details))
     shown = min(known.input_tokens, _of_images(counted.prompt_tokens_details or []))
-    return msgspec.structs.replace(known, image_input_tokens=shown, image_output_tokens=drawn, images=images)
+    return replace(known, image_input_tokens=shown, image_output_tokens=drawn, images=images)
 
 
 def _of_images(counts: list[wire.ModalityCount]) -> int:
