@@ -20,6 +20,8 @@ from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Gate, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 # A token of an answer costs a thousandth of a dollar, and an answer has eight; prompts are free.
 PRICES = {"*": {"input_mtok": "0", "output_mtok": "1000"}}

@@ -15,6 +15,8 @@ from tests.harness.secrets import Secrets
 from tests.harness.streams import Streamed, read_stream
 from tests.harness.upstream import Action, Gate, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 TEXT = "openai/chat_stream_text.sse"
 PATIENT = {"first_event": "3s", "idle": "3s", "response": "3s"}

@@ -21,6 +21,8 @@ from tests.harness.secrets import Secrets
 from tests.harness.streams import read_stream
 from tests.harness.upstream import Gate, Slot, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 OF_KEYS: dict[str, dict[str, Any]] = {
     "k-rpm": {"limits": {"rpm": 2}},

@@ -16,6 +16,8 @@ from tests.harness.secrets import Secrets
 from tests.harness.streams import stream_chat
 from tests.harness.upstream import Gate, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 TEXT = "openai/chat_stream_text.sse"
 ANSWER = "The capital of France is Paris."

@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from tests.harness.rig import Rig, config_for, start_gateway
 from tests.harness.secrets import Secrets
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "Say it back, with ümläuts and 🗼."
 QUESTION: list[Any] = [{"role": "user", "content": PROMPT}]
 MODEL = "echo/any"

@@ -19,6 +19,8 @@ from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Action, Gate, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 PLACES, NORMAL, LOW = 10, 8, 7
 """All of them; those that keys of priority `normal` and `low` may fill."""

@@ -19,6 +19,8 @@ from tests.harness.rig import config_for, provider, start_gateway
 from tests.harness.secrets import Secrets
 from tests.harness.upstream import Gate, Upstream
 
+pytestmark = pytest.mark.slow
+
 MASTER = "sk-master-0123456789abcdef"
 ROTATED = "sk-test-rotated-0123456789abcdef"
 ANSWER = "openai/chat_response.json"

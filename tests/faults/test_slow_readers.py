@@ -19,6 +19,8 @@ from tests.harness.secrets import Secrets
 from tests.harness.tls import CA, server_tls
 from tests.harness.upstream import Action, Slot, Upstream
 
+pytestmark = pytest.mark.slow
+
 CHAT = "/v1/chat/completions"
 HELD = 256 << 10
 """Bytes that the gateway may hold for one reader who does not read."""

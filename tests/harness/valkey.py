@@ -44,7 +44,9 @@ class Valkey:
             with contextlib.suppress(redis.ConnectionError), self.client() as client:
                 if client.ping():
                     return
-            assert time.monotonic() < deadline, "Valkey does not answer"
+            if time.monotonic() > deadline:
+                self.kill()
+                raise AssertionError("Valkey does not answer")
             time.sleep(0.02)
 
     @contextlib.contextmanager

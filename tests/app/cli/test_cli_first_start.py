@@ -158,6 +158,7 @@ def assert_refused(*arguments: str) -> None:
     assert not KEY_FILE.exists()
 
 
+@pytest.mark.slow
 def test_without_a_terminal_the_key_is_in_a_file_of_the_owners_alone() -> None:
     with running() as text:
         assert key_command(text) == shlex.join([*PROGRAM, "keys", "create", "NAME"])

@@ -269,6 +269,7 @@ def test_a_terminal_gets_a_drawn_table_without_control_characters(folder, write)
     assert "\x1b" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["schema"], ["providers", "--json"]])
 def test_a_reader_that_leaves_ends_it_quietly(folder, arguments):
     with subprocess.Popen(

@@ -163,6 +163,7 @@ def test_one_mistake_does_not_make_others(complaints) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -82,6 +82,7 @@ async def one_client(house: House, chance: random.Random, calls: int, outcomes: 
         outcomes["left" if call.cancelled() else call.result()] += 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fitted", [False, True], ids=["", "fitted"])
 async def test_case_106_a_strict_budget_is_never_exceeded(tmp_path: Path, fitted: bool) -> None:
     """By the rows of the ledger, in every period of every budget, whatever happens to the calls."""

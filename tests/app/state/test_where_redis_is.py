@@ -12,6 +12,7 @@ from app.limits.ask import Amounts, Limit, Refusal
 from app.limits.kinds import LimitKind
 from app.limits.queue import Priority
 from tests.harness import tls
+from tests.harness.gateway import free_port
 from tests.harness.shared import limiter_at
 from tests.harness.valkey import Valkey, start_valkey
 
@@ -29,7 +30,8 @@ async def assert_it_limits(url: str) -> None:
 
 
 async def test_a_node_of_a_cluster_serves_what_spans_several_subjects(tmp_path: Path) -> None:
-    with start_valkey(tmp_path, "--cluster-enabled", "yes") as server:
+    # By itself it takes the port 10,000 above its own, which there may not be.
+    with start_valkey(tmp_path, "--cluster-enabled", "yes", "--cluster-port", str(free_port())) as server:
         server.run("CLUSTER", "ADDSLOTSRANGE", 0, 16_383)
         while b"cluster_state:ok" not in server.run("CLUSTER", "INFO"):
             await asyncio.sleep(0.01)

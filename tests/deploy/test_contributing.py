@@ -24,7 +24,7 @@ from tests.harness.upstream import Upstream
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 HELLO: Any = [{"role": "user", "content": "Hello"}]
 
