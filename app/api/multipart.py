@@ -15,7 +15,8 @@ HEAD_LIMIT = 8 << 10
 _BOUNDARY = re.compile(
     rb'multipart/form-data\s*;.*?\bboundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))', re.IGNORECASE
 )
-_PARAMETER = re.compile(r';\s*([a-zA-Z*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
+# Some escape quotes with a backslash, browsers do not: then one before the last quote means itself.
+_PARAMETER = re.compile(r';\s*([a-zA-Z*]+)\s*=\s*(?:"((?:[^"\\]|\\.)*|[^"]*)"(?=\s*(?:;|$))|([^\s;"]*))')
 _State = Literal["before", "after delimiter", "head", "content", "done"]
 
 

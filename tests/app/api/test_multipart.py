@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.api.multipart import END, Multipart, Part, boundary_of
@@ -49,6 +49,8 @@ def test_a_form_reads_alike_wherever_it_is_split() -> None:
 
 
 @given(name=st.text(min_size=1, max_size=9), text=st.text(max_size=20), file=st.binary(max_size=99))
+@example(name="\\", text="", file=b"")
+@example(name='a\\"', text="", file=b"")
 def test_what_we_write_we_read(name: str, text: str, file: bytes) -> None:
     """Whatever the names and texts are: nothing in them ends a part."""
 
