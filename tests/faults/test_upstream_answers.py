@@ -291,8 +291,13 @@ def test_a_kept_connection_that_was_closed_is_not_an_error(rig: Rig, cut: Any) -
     slot = rig.upstream.slot(f"closer-{cut.__name__}")
     answer = act.golden_reply("openai/chat_response.json")
     slot.script([*answer, cut], answer)
-    assert rig.gateway.chat(model_of(slot)).status == 200
-    assert rig.gateway.chat(model_of(slot)).status == 200
+    upstream, gateway = rig.upstream, rig.gateway
+    others = upstream.open_connections - upstream.connections
+    assert gateway.chat(model_of(slot)).status == 200
+    gateway.eventually(lambda: upstream.open_connections - upstream.connections < others, "the close")
+    # What comes after it has been seen after it.
+    assert gateway.send("GET", "/health/live").status == 200
+    assert gateway.chat(model_of(slot)).status == 200
     assert slot.requests[0].connection != slot.requests[1].connection
 
 
