@@ -108,7 +108,8 @@ def find_peak(gateway: Gateway, seconds: float, *options: str) -> float:
 @pytest.mark.timeout(90)
 def test_a_flood_leaves_the_gateway_working(tmp_path: Path, secrets: Secrets) -> None:
     """The measurement in small, without a clock in what it asserts: machines that run tests are not alone."""
-    # The provider may well be slower than the gateway; places are what such a flood runs out of then.
+    # Places alone refuse here. Lag does not: turns of the loop are short now though its core has no rest,
+    # and with the usual places such a flood waits for seconds. That is a fault of the gateway, not mended yet.
     with loaded_gateway(tmp_path / "run", secrets, max_inflight=300) as gateway:
         flood = load(gateway, 4_000, 3, warm_up=1)
         assert flood.accepted
