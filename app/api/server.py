@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import uvicorn
 
+from app.api.accepting import Acceptor
 from app.api.asgi import App
 from app.api.farewell import Farewell
 from app.api.front_door import FrontDoorLimits, FrontDoorProtocol, front_door
@@ -49,9 +50,15 @@ class Server(uvicorn.Server):
     """A server that leaves signals to its owner, and stops in good order."""
 
     def __init__(
-        self, settings: uvicorn.Config, readiness: Readiness, farewell: Farewell, hosts: HostRule
+        self,
+        settings: uvicorn.Config,
+        front_door: type[FrontDoorProtocol],
+        readiness: Readiness,
+        farewell: Farewell,
+        hosts: HostRule,
     ) -> None:
         super().__init__(settings)
+        self._front_door = front_door
         self._hosts = hosts
         self._readiness = readiness
         self._farewell = farewell
@@ -85,15 +92,19 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept, then say so."""
-        await super().startup(sockets)
+        self._acceptors = [Acceptor(each, self._protocol) for each in sockets or ()]
+        self.started = True
         self._on_started()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self._front_door(self.config, self.server_state, self.lifespan.state)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say farewell, stop accepting, let running calls end, cut off the rest."""
         self._leave(self._stop.silence)
         await self._until(lambda: self._hurried, self._stop.accept)
-        for server in self.servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for listener in sockets or ():
             listener.close()
         await self._until(self._is_done, self._stop.drain)
@@ -147,9 +158,10 @@ def http_server(
     """Build the server. Its lifespan is off: what it needs is open before it starts."""
     farewell, hosts = Farewell(), HostRule(config.allowed_hosts)
     limits = FrontDoorLimits(write_stall=config.write_stall)
+    protocol = front_door(limits, hosts, new_id, refused, farewell, porter)
     settings = uvicorn.Config(
         app,
-        http=front_door(limits, hosts, new_id, refused, farewell, porter),
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -159,4 +171,4 @@ def http_server(
         backlog=BACKLOG,
         proxy_headers=False,
     )
-    return Server(settings, readiness, farewell, hosts)
+    return Server(settings, protocol, readiness, farewell, hosts)

@@ -92,7 +92,10 @@ class Shipper:
         name = path.name
         if name not in self._offsets:
             self._offsets[name] = await self._store.spool_offset(name)
-        while frames := await asyncio.to_thread(self._read, path):
+        is_whole = True
+        # What comes while a batch is written waits for the next one: by itself it would cost as much as a whole one.
+        while is_whole and (frames := await asyncio.to_thread(self._read, path)):
+            is_whole = len(frames) == self._batch_rows
             begin = self._offsets[name]
             await self._ship_frames(name, frames)
             self._note_damage(name, begin, frames)
