@@ -11,9 +11,9 @@ from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
 from providers.adapter import Adapter, Knowing
-from providers.errors import Disconnected, MalformedResponse, UpstreamError
+from providers.errors import Disconnected, MalformedResponse, UnsupportedParameter, UpstreamError
 from providers.registry import DIALECTS
-from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
+from providers.types import Call, Chunk, Delivery, HttpRequest, RateLimits, Reply, Target
 
 END_OF_BODY = 0.1
 """Seconds from a stream's terminal event to the end of its body. Providers send both at once."""
@@ -39,7 +39,7 @@ class Attempt:
         """Ask for a whole answer. Raises `UpstreamError`."""
         if self.call.job and isinstance(self.adapter, Knowing):
             return self.adapter.known(self.call, self.target)
-        request = self.adapter.build_request(self.call, self.target)
+        request = self._built()
         ends = _loop_time() + self.timeouts.response
         with Waiting() as waiting:
             async with await waiting.until(ends, self.upstream.send(request), "its answer") as answer:
@@ -50,7 +50,7 @@ class Attempt:
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[Batches]:
         """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
-        request = self.adapter.build_request(self.call, self.target)
+        request = self._built()
         first_event_by = _loop_time() + self.timeouts.first_event
         with Waiting() as waiting:
             answer = await waiting.until(first_event_by, self.upstream.send(request), "its first event")
@@ -60,6 +60,13 @@ class Attempt:
                 async with aclosing(self._batches(answer, first_event_by, waiting)) as batches:
                     yield batches
                 await _read_on(answer)
+
+    def _built(self) -> HttpRequest:
+        try:
+            return self.adapter.build_request(self.call, self.target)
+        except UnsupportedParameter as refusal:
+            refusal.tell_of(self.target.name)
+            raise
 
     async def _batches(self, answer: Answer, first_event_by: float, waiting: Waiting) -> Batches:
         decoder = self.adapter.open_stream(self.call, self.target, answer.head)
