@@ -14,6 +14,7 @@ Neutral = Callable[[Json], bool]
 
 NOTHING: Mapping[str, Neutral] = {
     "audio": lambda _: False,
+    "best_of": lambda value: value == 1,
     "deferred": lambda value: value is False,
     "frequency_penalty": lambda value: value == 0,
     "function_call": lambda value: value == "none",

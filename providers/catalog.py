@@ -14,6 +14,7 @@ from providers.catalog_row import (
     LABELS,
     OLD_TOKEN_CAP,
     OPENAI_ONLY,
+    SOUND_AND_FILES,
     WORDS,
     Provider,
 )
@@ -35,6 +36,7 @@ _ROWS = (
             cache_key_header="x-grok-conv-id",  # pins a server that has the prompt in its cache
             # A deferred answer has to be asked for later, which no chat client does.
             lacks=OPENAI_ONLY | {"deferred", "logit_bias"},
+            foreign_parts=SOUND_AND_FILES,  # both are a 400
             image_ratio=True,  # `size` is a 400
             files_in_json=True,  # takes no forms
         ),
@@ -51,6 +53,7 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # documents `system` only
             lacks=frozenset({"n", "reasoning_effort", "service_tier", "store"}),  # ignored there
+            foreign_parts=frozenset({"input_audio"}),  # documents pictures and files
         ),
         rename=OLD_TOKEN_CAP,
         drop=LABELS | HINTS,  # ignored there
@@ -117,6 +120,7 @@ _ROWS = (
             lacks=(OPENAI_ONLY - {"function_call", "functions", "service_tier"})
             | {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"},
             respell=MappingProxyType({"service_tier": {"default": None}}),  # 400: it has tiers of its own
+            foreign_parts=SOUND_AND_FILES,  # both are a 400
         ),
         drop=LABELS - {"user"} | HINTS,  # 400 "property '…' is unsupported"
         operations=CHAT_EMBEDDINGS | HEARING | {Operation.RERANK, Operation.SPEECH},
@@ -133,11 +137,15 @@ _ROWS = (
             cache_hit_tokens=True,  # reports `prompt_cache_hit_tokens`
             text_parts=False,  # its content is a string
             thinking_switch=True,  # its efforts begin at `high`
-            lacks=OPENAI_ONLY | {"logit_bias", "n", "parallel_tool_calls", "seed"},  # ignored there
+            foreign_parts=SOUND_AND_FILES | {"image_url"},  # its models read text
+            schemas=False,  # 400 "This response_format type is unavailable now"
+            lacks=OPENAI_ONLY
+            | {"best_of", "logit_bias", "n", "parallel_tool_calls", "seed"},  # ignored there
         ),
         rename=OLD_TOKEN_CAP,
         drop=LABELS | HINTS,  # ignored there
-        operations=CHAT,
+        operations=CHAT | {Operation.COMPLETIONS},
+        paths=MappingProxyType({Operation.COMPLETIONS: "/beta/completions"}),  # code, with a `suffix`
     ),
     Provider(
         name="together",
@@ -150,6 +158,7 @@ _ROWS = (
             logprobs_count=True,  # its `logprobs` is a number
             lacks=OPENAI_ONLY | {"parallel_tool_calls"},  # ignored there
             image_sides=True,  # takes `width` and `height`
+            vectors_cut=False,  # its embeddings have no `dimensions`
         ),
         rename=OLD_TOKEN_CAP,
         operations=WORDS | HEARING | JOBS | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH},
@@ -200,6 +209,8 @@ _ROWS = (
                 "tool_choice",
                 "web_search_options",
             },  # ignored there
+            foreign_parts=frozenset({"file"}),  # 400 "invalid message format"
+            fetches=False,  # 400 "invalid image input"
         ),
         rename=OLD_TOKEN_CAP,  # ignores the newer name
         drop=LABELS | HINTS,  # ignored there

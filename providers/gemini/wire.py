@@ -125,16 +125,17 @@ class WireUsage(_Struct, frozen=True):
             output_tokens=outputs,
             cached_tokens=min(self.cached_content_token_count or 0, inputs),
             reasoning_tokens=thoughts,
-            audio_input_tokens=min(_audio(self.prompt_tokens_details), inputs),
-            audio_output_tokens=min(_audio(self.candidates_tokens_details), outputs),
+            audio_input_tokens=min(_of("AUDIO", self.prompt_tokens_details), inputs),
+            audio_output_tokens=min(_of("AUDIO", self.candidates_tokens_details), outputs),
+            image_output_tokens=min(_of("IMAGE", self.candidates_tokens_details), outputs),
         )
 
 
-def _audio(counts: list[ModalityCount] | None) -> int:
+def _of(modality: str, counts: list[ModalityCount] | None) -> int:
     # A loop: this is once an event, and a generator takes several times as long.
     total = 0
     for count in counts or ():
-        if count.modality == "AUDIO":
+        if count.modality == modality:
             total += count.token_count
     return total
 

@@ -40,7 +40,7 @@ HEAD = f"""
 
 One request for each field was given to each provider's adapter: {TAKEN} travels as it is; {ELSEWHERE} travels in another
 name, place or form; {LEFT_OUT} is left out, since no answer depends on it, the gateway does it itself or the catalogue's `drop`
-names it; {REFUSED} is refused with a 400 that names it, unless `drop` says otherwise. What a model of a provider does not
+names it; {REFUSED} is refused with a 400 that names it, the provider and the model, unless `drop` says otherwise. What a model of a provider does not
 take, that provider refuses itself.
 """
 _FIELD = re.compile(

@@ -111,6 +111,11 @@ def test_usage_sums_include_their_parts() -> None:
     counts = {"promptTokenCount": 5, "toolUsePromptTokenCount": 7, "candidatesTokenCount": 3,
               "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 4}]}  # fmt: skip
     assert read({**said({"text": "x"}), "usageMetadata": counts})[1] == Usage(12, 3, audio_input_tokens=4)
+    counts = {"promptTokenCount": 5, "candidatesTokenCount": 1300,
+              "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}]}  # fmt: skip
+    assert read({**said({"text": "x"}), "usageMetadata": counts})[1] == Usage(
+        5, 1300, image_output_tokens=1290
+    )
     assert read({**said({"text": "x"}), "usageMetadata": {"trafficType": "ON_DEMAND"}})[1] is None
 
 
