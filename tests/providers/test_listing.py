@@ -131,18 +131,10 @@ def test_each_dialect_is_asked_in_its_own_way() -> None:
 
 
 def test_gemini_and_bedrock_tell_of_their_models_in_their_own_words() -> None:
-    gemini = {
-        "models": [
-            {
-                "name": "models/gemini-2.5-flash",
-                "inputTokenLimit": 1048576,
-                "outputTokenLimit": 65536,
-                "supportedGenerationMethods": ["generateContent", "countTokens"],
-                "thinking": True,
-            },
-            {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]},
-        ]
-    }
+    gemini = json.loads((GOLDEN / "gemini/models_list.json").read_bytes())
+    gemini["models"].append(
+        {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
+    )
     assert listed("gemini", gemini) == {
         "gemini-2.5-flash": ModelFacts(1048576, 65536, capabilities=frozenset({"reasoning"})),
         "gemini-embedding-001": ModelFacts(outputs=frozenset({"embedding"})),

@@ -104,6 +104,34 @@ def test_each_vendor_gets_what_it_takes_in_its_own_spelling():
         assert got == {"model": "some-model", "messages": HELLO, **expected}, (vendor, asked)
 
 
+def test_recorded_requests_are_what_openais_fields_become():
+    for vendor, changed in (
+        ("deepseek", {"max_tokens": "max_completion_tokens"}),
+        ("mistral", {"random_seed": "seed", "max_tokens": "max_completion_tokens"}),
+        ("openrouter", {}),
+    ):
+        recorded_body = json.loads(golden(f"{vendor}/chat_request.json"))
+        asked = {changed.get(name, name): value for name, value in recorded_body.items() if name != "model"}
+        if asked["messages"][0]["role"] == "system":
+            asked["messages"] = [{**asked["messages"][0], "role": "developer"}, *asked["messages"][1:]]
+        assert sent(vendor, asked) == {**recorded_body, "model": "some-model"}, vendor
+
+
+def test_googles_own_openai_form_ends_once_and_keeps_its_signatures():
+    options = {"include_usage": True}
+    said, usage = stream("vllm", golden("gemini_compat/stream_tool_call.sse"), stream_options=options)
+    (call,) = said[0]["choices"][0]["delta"]["tool_calls"]
+    assert (call["id"], call["function"]["name"]) == ("function-call-1234567890", "get_weather")
+    assert call["extra_content"]["google"]["thought_signature"].startswith("CiQB")
+    ends = [choice["finish_reason"] for event in said for choice in event["choices"]]
+    assert [end for end in ends if end] == ["tool_calls"]
+    assert [event["choices"][0]["delta"].get("role") for event in said[:-1]].count("assistant") == 1
+    assert usage == Usage(60, 15)
+    told = [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]
+    error = chat.parse_error(Head(400, {}), json.dumps(told).encode(), CREATED)
+    assert type(error) is e.CredentialRejected
+
+
 def test_mistral_gets_the_messages_of_earlier_turns_as_its_closed_schema_has_them():
     said = {
         "role": "assistant",
