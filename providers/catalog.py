@@ -189,7 +189,7 @@ _ROWS = (
         patterns=("command-*", "c4ai-*", "embed-*-v*", "embed-v4*", "rerank-*"),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
         drop=frozenset({"user", "safety_identifier"}),  # they tell OpenAI who asks, and change no answer
-        operations=frozenset({Operation.CHAT, Operation.EMBEDDINGS, Operation.RERANK}),
+        operations=CHAT_EMBEDDINGS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
     Provider(
         name="ollama",

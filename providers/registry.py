@@ -21,6 +21,7 @@ from providers.blackbox import videos as blackbox_videos
 from providers.cohere import chat as cohere_chat
 from providers.cohere import embeddings as cohere_embeddings
 from providers.cohere import rerank as cohere_rerank
+from providers.cohere import transcription as cohere_transcription
 from providers.cohere.listing import MODELS as COHERE_MODELS
 from providers.dialect import Dialect, Option
 from providers.gemini import chat as gemini_chat
@@ -124,6 +125,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.CHAT: cohere_chat,
                 Operation.EMBEDDINGS: cohere_embeddings,
                 Operation.RERANK: cohere_rerank,
+                Operation.TRANSCRIPTION: cohere_transcription,
             },
             options={"input_type": Option(cohere_embeddings.DEFAULT_PURPOSE)},
             listing=COHERE_MODELS,

@@ -43,6 +43,7 @@ FIELDS: dict[Operation, dict[str, Any]] = {
     Operation.VIDEO: {"prompt": "a cat"},
     Operation.SPEECH: {"input": "Hello"},
     Operation.MODERATION: {"input": "Hello"},
+    Operation.TRANSCRIPTION: {"language": "en"},
 }
 FILES = {Operation.IMAGE_EDIT: IMAGE, Operation.TRANSCRIPTION: SOUND, Operation.TRANSLATION: SOUND}
 JOBS = (Operation.VIDEO_STATUS, Operation.VIDEO_CONTENT, Operation.VIDEO_DELETE)
