@@ -19,6 +19,7 @@ from providers.catalog_row import (
     Provider,
 )
 from providers.catalog_vendors import VENDORS
+from providers.echoed import FOREIGN
 from providers.types import Operation, Quirks
 
 __all__ = ["CATALOG", "Provider"]
@@ -94,6 +95,7 @@ _ROWS = (
             short_call_ids=True,  # other ids are its error 3280
             document_parts=True,  # its `file` is one that was uploaded there
             thinking_parts=True,  # its messages are closed, too
+            foreign_fields=FOREIGN - {"reasoning_content"},  # which becomes a part
             # Its schema is closed: each of them is a 422.
             lacks=(OPENAI_ONLY - {"service_tier"}) | {"logit_bias", "web_search_options"},
             respell=MappingProxyType({"service_tier": {"default": "standard_only"}}),
@@ -116,6 +118,7 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # some of its models reject it
             message_names=False,  # 400 "property 'name' is unsupported"
+            foreign_fields=FOREIGN - {"executed_tools", "reasoning"},  # the same, but for its own
             # Refused there, or ignored: the penalties.
             lacks=(OPENAI_ONLY - {"function_call", "functions", "service_tier"})
             | {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"},
@@ -173,6 +176,7 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # not among its roles
             lacks=OPENAI_ONLY - {"function_call", "functions", "service_tier"},  # 400 "Extra inputs …"
+            foreign_fields=FOREIGN - {"reasoning_content"},  # the same
         ),
         operations=WORDS | {Operation.RERANK},
         # `encoding_format`: it gives numbers only; the adapter makes base64 of them.

@@ -156,6 +156,8 @@ class Quirks:
     """Takes files as `document_url`, and sound without the name of its format (Mistral)."""
     foreign_parts: frozenset[str] = frozenset()
     """Kinds of content that none of its models takes: refused."""
+    foreign_fields: frozenset[str] = frozenset()
+    """Fields of messages that answers of others have and that it refuses: left out (`providers/echoed.py`)."""
     fetches: bool = True
     """Fetches pictures that are given by their addresses. Off: such are refused (Ollama)."""
     schemas: bool = True

@@ -13,26 +13,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from providers import shape
+from providers import echoed, shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.gemini import signatures
 from providers.gemini.content import parts
 from providers.types import Json, JsonObject, Target
 
-_ECHOED = frozenset(
-    {
-        "annotations",
-        "audio",
-        "extra_content",
-        "name",
-        "parsed",
-        "provider_specific_fields",
-        "reasoning",
-        "reasoning_content",
-        "reasoning_details",
-        "thinking_blocks",
-    }
-)
+_ECHOED = echoed.FIELDS | {"audio", "name"}
 
 
 @dataclass(slots=True)

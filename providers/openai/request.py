@@ -101,6 +101,8 @@ def _spell(body: JsonObject, quirks: Quirks) -> None:
     for applies, change in _CHANGES:
         if applies(quirks):
             change(body)
+    if quirks.foreign_fields:
+        spelling.without_foreign(body, quirks.foreign_fields)
     spelling.respell(body, quirks.respell)
 
 

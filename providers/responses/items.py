@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from providers import shape
+from providers import echoed, shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.responses import content
 from providers.types import Json, JsonObject, Target
@@ -118,7 +118,7 @@ def _usable(item: JsonObject, *, stored: bool) -> bool:
 
 def _call(talk: _Talk, call: JsonObject, at: str) -> JsonObject:
     call_id = shape.text(call.get("id"), f"{at}.id")
-    rest = _rest(call, "id", "type", "index", "function", "custom")
+    rest = _rest(call, "id", "type", "index", "function", "custom", *echoed.FIELDS)
     if "function" not in call and "custom" in call:
         talk.custom.add(call_id)
         custom = shape.mapping(call["custom"], f"{at}.custom")
