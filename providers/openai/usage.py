@@ -32,6 +32,8 @@ def read(usage: Json, quirks: Quirks) -> Usage | None:
         audio_output_tokens=min(_count(outputs, "audio_tokens"), output_tokens),
         # Of pictures that are shown nothing is told apart: cached ones would count at the full price.
         image_output_tokens=min(_count(outputs, "image_tokens"), output_tokens),
+        # OpenRouter's own searches.
+        searches=_count(_object(usage.get("server_tool_use")), "web_search_requests"),
         audio_seconds=seconds(usage.get("prompt_audio_seconds")),  # Mistral bills sound by the minute
     )
 
