@@ -79,12 +79,12 @@ VENDORS = (
                 "mistral.*",
                 "openai.*",
             ),
-            *("qwen.*", "writer.*", "arn:aws*:bedrock:*"),
+            *("qwen.*", "stability.*", "writer.*", "arn:aws*:bedrock:*"),
             # Profiles that spread calls over regions.
             *("apac.*", "au.*", "ca.*", "eu.*", "global.*", "jp.*", "us.*", "us-gov.*"),
         ),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
-        operations=CHAT_EMBEDDINGS,
+        operations=CHAT_EMBEDDINGS | {Operation.RERANK, Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="gemini",

@@ -14,6 +14,8 @@ from providers.azure.listing import MODELS as AZURE_MODELS
 from providers.azure.stream import opener
 from providers.bedrock import chat as bedrock_chat
 from providers.bedrock import embeddings as bedrock_embeddings
+from providers.bedrock import images as bedrock_images
+from providers.bedrock import rerank as bedrock_rerank
 from providers.bedrock.address import EVENT_STREAM
 from providers.bedrock.listing import MODELS as BEDROCK_MODELS
 from providers.blackbox import image_generation as blackbox_images
@@ -115,7 +117,12 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             listing=AZURE_MODELS,
         ),
         "bedrock": Dialect(
-            {Operation.CHAT: bedrock_chat, Operation.EMBEDDINGS: bedrock_embeddings},
+            {
+                Operation.CHAT: bedrock_chat,
+                Operation.EMBEDDINGS: bedrock_embeddings,
+                Operation.RERANK: bedrock_rerank,
+                Operation.IMAGE_GENERATION: bedrock_images,
+            },
             {"region": Option(env=("AWS_REGION", "AWS_DEFAULT_REGION"), in_url_only=True)},
             EVENT_STREAM,
             listing=BEDROCK_MODELS,

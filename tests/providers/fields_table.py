@@ -19,6 +19,8 @@ Json = Any
 Targets = list[tuple[str, Target]]
 MODELS = {
     Operation.CHAT: {"bedrock": "amazon.nova-lite-v1:0", "vertex": "gemini-2.5-flash"},
+    Operation.RERANK: {"bedrock": "cohere.rerank-v3-5:0"},
+    Operation.IMAGE_GENERATION: {"bedrock": "amazon.nova-canvas-v1:0"},
     Operation.EMBEDDINGS: {"bedrock": "amazon.titan-embed-text-v2:0", "vertex": "gemini-embedding-001"},
 }
 """Where the dialect, or what it takes, depends on the model, and the catalogue has no example that is plain."""
