@@ -171,6 +171,7 @@ _ROWS = (
     Provider(
         name="fireworks",
         base_url="https://api.fireworks.ai/inference/v1",
+        dialect="fireworks",
         env=("FIREWORKS_API_KEY",),
         patterns=("accounts/fireworks/*",),
         quirks=Quirks(
@@ -178,7 +179,7 @@ _ROWS = (
             lacks=OPENAI_ONLY - {"function_call", "functions", "service_tier"},  # 400 "Extra inputs …"
             foreign_fields=FOREIGN - {"reasoning_content"},  # the same
         ),
-        operations=WORDS | {Operation.RERANK},
+        operations=WORDS | {Operation.RERANK, Operation.IMAGE_GENERATION},
         # `encoding_format`: it gives numbers only; the adapter makes base64 of them.
         drop=frozenset(
             {"encoding_format", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}

@@ -26,6 +26,7 @@ from providers.cohere import rerank as cohere_rerank
 from providers.cohere import transcription as cohere_transcription
 from providers.cohere.listing import MODELS as COHERE_MODELS
 from providers.dialect import Dialect, Option
+from providers.fireworks import image_generation as fireworks_images
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
 from providers.gemini import images as gemini_images
@@ -101,6 +102,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.VIDEO_STATUS: blackbox_videos.STATUS,
             },
             listing=OPENAI_MODELS,
+        ),
+        "fireworks": Dialect(
+            {**_OPENAI, Operation.IMAGE_GENERATION: fireworks_images.ADAPTER}, listing=OPENAI_MODELS
         ),
         "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}, listing=OPENAI_MODELS),
         "perplexity": Dialect(

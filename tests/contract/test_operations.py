@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from providers.adapter import Adapter, Knowing
 from providers.catalog import CATALOG
-from providers.errors import RequestRejected, StreamTruncated, UnsupportedParameter, UpstreamError
+from providers.errors import (
+    ContentPolicyViolation,
+    MalformedResponse,
+    RequestRejected,
+    ServerFault,
+    StreamTruncated,
+    UnsupportedParameter,
+    UpstreamError,
+)
 from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Delivery, Head, HttpRequest, InBase64, Operation, Reply, Upload, Usage
 from tests.contract import recorded
@@ -251,6 +259,32 @@ def test_sizes_as_providers_spell_them() -> None:
         "prompt": "a hat",
         "image": {"url": "data:image/png;base64,Qg=="},
     }
+
+
+def test_fireworks_makes_images_by_way_of_a_workflow() -> None:
+    row = replace(recorded.target("fireworks"), model="accounts/fireworks/models/flux-1-schnell-fp8")
+    found = adapter("fireworks", Operation.IMAGE_GENERATION)
+    asked = call(Operation.IMAGE_GENERATION, size="1920x1080", n=1, seed=7, response_format="b64_json")
+    request = found.build_request(asked, row)
+    assert request.url.endswith("/v1/workflows/accounts/fireworks/models/flux-1-schnell-fp8/text_to_image")
+    assert sent(request) == {"prompt": "a cat", "aspect_ratio": "16:9", "seed": 7}
+    answer = {"id": "x", "base64": ["AAAA"], "finishReason": "SUCCESS", "seed": 7}
+    reply = said("fireworks", Operation.IMAGE_GENERATION, answer)
+    assert json.loads(reply.body) == {"created": CREATED, "data": [{"b64_json": "AAAA"}]}
+    assert reply.usage == Usage(images=1)
+    for broken, kind in (
+        ({**answer, "finishReason": "CONTENT_FILTERED"}, ContentPolicyViolation),
+        ({**answer, "finishReason": "ERROR"}, ServerFault),
+        ({**answer, "base64": []}, MalformedResponse),
+    ):
+        with pytest.raises(kind):
+            said("fireworks", Operation.IMAGE_GENERATION, broken)
+    for name, value in (("n", 2), ("size", "1000x333"), ("quality", "high"), ("response_format", "url")):
+        with pytest.raises(UnsupportedParameter, match=name):
+            found.build_request(call(Operation.IMAGE_GENERATION, **{name: value}), row)
+    for model in ("../../../v1/models", "a b", "accounts//x", "a?x=1"):
+        with pytest.raises(RequestRejected, match="model"):
+            found.build_request(asked, replace(row, model=model))
 
 
 def test_blackbox_makes_images_by_way_of_chat() -> None:
