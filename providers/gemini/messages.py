@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from providers import echoed, shape
+from providers import echoed, kept, shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.gemini import signatures
+from providers.gemini.choice import DIALECT
 from providers.gemini.content import parts
 from providers.types import Json, JsonObject, Target
 
@@ -92,7 +93,7 @@ def _assistant(talk: Conversation, message: JsonObject, at: str) -> None:
         *before, last = found or [{"text": ""}]
         found = [*before, {**last, **signature}]
     found += _images(message, at)
-    found += _calls(talk, message, at)
+    found = [*kept.woven(kept.read(message, at, DIALECT), found, _calls(talk, message, at))]
     talk.append(
         "answer", found, _rest(message, "content", "refusal", "images", "tool_calls", "function_call")
     )

@@ -42,6 +42,16 @@ class Part(_Struct, frozen=True):
     thought_signature: str | None = None
     function_call: FunctionCall | None = None
     inline_data: Blob | None = None
+    executable_code: JsonObject | None = None
+    code_execution_result: JsonObject | None = None
+
+    def of_code(self) -> JsonObject | None:
+        """Give the part as it came, where it is what the provider's own tool for code has written or found."""
+        found = {"executableCode": self.executable_code, "codeExecutionResult": self.code_execution_result}
+        part: JsonObject = {name: value for name, value in found.items() if value is not None}
+        if part and self.thought_signature is not None:
+            part["thoughtSignature"] = self.thought_signature
+        return part or None
 
 
 class Content(_Struct, frozen=True):
