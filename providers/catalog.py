@@ -10,10 +10,12 @@ from providers.catalog_row import (
     CHAT_EMBEDDINGS,
     HEARING,
     HINTS,
+    IMAGE_LOOKS,
     JOBS,
     LABELS,
     OLD_TOKEN_CAP,
     OPENAI_ONLY,
+    RANKED_PARTS,
     SOUND_AND_FILES,
     WORDS,
     Provider,
@@ -36,7 +38,7 @@ _ROWS = (
             stop_list=True,  # its `stop` is an array
             cache_key_header="x-grok-conv-id",  # pins a server that has the prompt in its cache
             # A deferred answer has to be asked for later, which no chat client does.
-            lacks=OPENAI_ONLY | {"deferred", "logit_bias"},
+            lacks=OPENAI_ONLY | IMAGE_LOOKS | {"deferred", "logit_bias"},
             foreign_parts=SOUND_AND_FILES,  # both are a 400
             image_ratio=True,  # `size` is a 400
             files_in_json=True,  # takes no forms
@@ -159,7 +161,7 @@ _ROWS = (
             developer_role=False,  # not among its roles
             stop_list=True,  # its `stop` is an array
             logprobs_count=True,  # its `logprobs` is a number
-            lacks=OPENAI_ONLY | {"parallel_tool_calls"},  # ignored there
+            lacks=OPENAI_ONLY | IMAGE_LOOKS | {"max_tokens_per_doc", "parallel_tool_calls"},  # ignored there
             image_sides=True,  # takes `width` and `height`
             vectors_cut=False,  # its embeddings have no `dimensions`
         ),
@@ -230,7 +232,7 @@ _ROWS = (
         allow_private=True,
         quirks=Quirks(
             developer_role=False,  # the role reaches the model's template, which may not know it
-            lacks=OPENAI_ONLY,  # ignored there
+            lacks=OPENAI_ONLY | RANKED_PARTS,  # ignored there
         ),
         operations=WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
@@ -243,7 +245,7 @@ _ROWS = (
         allow_private=True,
         quirks=Quirks(
             developer_role=False,  # the role reaches the model's template, which may not know it
-            lacks=OPENAI_ONLY,  # ignored there
+            lacks=OPENAI_ONLY | RANKED_PARTS,  # ignored there
         ),
         operations=WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),

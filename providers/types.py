@@ -171,7 +171,7 @@ class Quirks:
     cache_key_header: str = ""
     """The header that takes `prompt_cache_key` (xAI)."""
     lacks: frozenset[str] = frozenset()
-    """Fields of chats and completions that it has no place for: refused, but left out where they ask for nothing (`n: 1`)."""
+    """Fields that it has no place for, of chats, completions, rankings and images: refused, but left out where they ask for nothing (`n: 1`)."""
     respell: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     """Values of chat fields that it spells otherwise: field → ours → theirs. None: what it does anyway."""
 

@@ -178,6 +178,9 @@ _LACKED: tuple[Callable[[Quirks], bool], Check] = (
 )
 _CHECKS: Mapping[Operation, tuple[tuple[Callable[[Quirks], bool], Check], ...]] = {
     Operation.COMPLETIONS: (_LACKED,),
+    Operation.RERANK: (_LACKED,),
+    Operation.IMAGE_GENERATION: (_LACKED,),
+    Operation.IMAGE_EDIT: (_LACKED,),
     Operation.CHAT: (
         _LACKED,
         (lambda quirks: bool(quirks.foreign_parts), refusing.parts),

@@ -235,6 +235,23 @@ def test_rerank_of_others_has_coheres_shape() -> None:
     assert built("groq", Operation.RERANK).url.endswith("/openai/v1/reranking")
 
 
+def test_what_rankings_and_images_would_lose_in_silence_is_refused() -> None:
+    for operation, field, value, neutral, providers in (
+        (Operation.RERANK, "rank_fields", ["title"], ["text"], ("vllm", "llamacpp")),
+        (Operation.RERANK, "max_tokens_per_doc", 9, None, ("vllm", "llamacpp", "together")),
+        (Operation.IMAGE_GENERATION, "quality", "high", "auto", ("xai", "together")),
+        (Operation.IMAGE_GENERATION, "style", "vivid", None, ("xai", "together")),
+        (Operation.IMAGE_EDIT, "background", "transparent", "opaque", ("xai",)),
+    ):
+        for provider in providers:
+            with pytest.raises(UnsupportedParameter, match=f"{provider}/some-model.*{field}"):
+                built(provider, operation, **{field: value})
+            body = built(provider, operation, **{field: neutral}).body
+            text = body if isinstance(body, bytes) else b"".join(p for p in body if isinstance(p, bytes))
+            assert field.encode() not in text
+    assert sent(built("together", Operation.RERANK, rank_fields=["title"]))["rank_fields"] == ["title"]
+
+
 def test_sizes_as_providers_spell_them() -> None:
     fields = {"size": "1920x1080", "response_format": "b64_json"}
     together = sent(built("together", Operation.IMAGE_GENERATION, **fields))
