@@ -49,6 +49,11 @@ NOTHING: Mapping[str, Neutral] = {
 """Fields that a provider may lack → whether a value asks for what holds anyway."""
 
 
+IMAGE_LOOKS = frozenset({"background", "quality", "style"})
+"""What OpenAI's image models alone take of how an image is to look."""
+RANKED_PARTS = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields"})
+"""What Cohere alone takes of which part of a document counts."""
+
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from providers.asked import IMAGE_LOOKS, RANKED_PARTS
 from providers.catalog_row import (
     CHAT,
     CHAT_EMBEDDINGS,
     HEARING,
     HINTS,
-    IMAGE_LOOKS,
     JOBS,
     LABELS,
     OLD_TOKEN_CAP,
     OPENAI_ONLY,
-    RANKED_PARTS,
     SOUND_AND_FILES,
     WORDS,
     Provider,

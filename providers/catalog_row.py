@@ -65,10 +65,6 @@ OPENAI_ONLY = frozenset(
     {"audio", "function_call", "functions", "modalities", "service_tier", "store", "verbosity"}
 )
 """Chat fields that hardly anybody else has."""
-IMAGE_LOOKS = frozenset({"background", "quality", "style"})
-"""What OpenAI's image models alone take of how an image is to look."""
-RANKED_PARTS = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields"})
-"""What Cohere alone takes of which part of a document counts."""
 SOUND_AND_FILES = frozenset({"file", "input_audio"})
 """Parts of messages that servers of OpenAI's dialect often do not know."""
 OLD_TOKEN_CAP = MappingProxyType({"max_completion_tokens": "max_tokens"})

@@ -7,7 +7,7 @@ import string
 from collections.abc import Callable, Mapping
 
 from providers import forms
-from providers.asked import leave_out
+from providers.asked import IMAGE_LOOKS, RANKED_PARTS, leave_out
 from providers.errors import RequestRejected
 from providers.openai import refusing, spelling
 from providers.openai.wire import encode
@@ -172,17 +172,27 @@ def short_call_id(id: str) -> str:
     return "".join(digits)
 
 
-_LACKED: tuple[Callable[[Quirks], bool], Check] = (
-    lambda quirks: bool(quirks.lacks),
-    lambda body, target: leave_out(body, target.quirks.lacks, target),
-)
-_CHECKS: Mapping[Operation, tuple[tuple[Callable[[Quirks], bool], Check], ...]] = {
-    Operation.COMPLETIONS: (_LACKED,),
-    Operation.RERANK: (_LACKED,),
-    Operation.IMAGE_GENERATION: (_LACKED,),
-    Operation.IMAGE_EDIT: (_LACKED,),
+_Checks = tuple[tuple[Callable[[Quirks], bool], Check], ...]
+
+
+def _lacked(of: frozenset[str] | None = None) -> _Checks:
+    """Give the check of what a provider lacks; `of`: the fields that are looked at, where it is not all."""
+
+    def check(body: JsonObject, target: Target) -> None:
+        lacks = target.quirks.lacks
+        leave_out(body, lacks if of is None else lacks & of, target)
+
+    return ((lambda quirks: bool(quirks.lacks), check),)
+
+
+_CHECKS: Mapping[Operation, _Checks] = {
+    Operation.COMPLETIONS: _lacked(),
+    # Chats and images have fields of one name that a provider may take of the one alone, such as `n`.
+    Operation.RERANK: _lacked(RANKED_PARTS),
+    Operation.IMAGE_GENERATION: _lacked(IMAGE_LOOKS),
+    Operation.IMAGE_EDIT: _lacked(IMAGE_LOOKS),
     Operation.CHAT: (
-        _LACKED,
+        *_lacked(),
         (lambda quirks: bool(quirks.foreign_parts), refusing.parts),
         (lambda quirks: not quirks.fetches, refusing.addresses),
         (lambda quirks: not quirks.schemas, refusing.schema),

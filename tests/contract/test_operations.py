@@ -249,6 +249,7 @@ def test_what_rankings_and_images_would_lose_in_silence_is_refused() -> None:
             body = built(provider, operation, **{field: neutral}).body
             text = body if isinstance(body, bytes) else b"".join(p for p in body if isinstance(p, bytes))
             assert field.encode() not in text
+    assert sent(built("openrouter", Operation.IMAGE_GENERATION, n=2))["n"] == 2
     assert sent(built("together", Operation.RERANK, rank_fields=["title"]))["rank_fields"] == ["title"]
 
 
