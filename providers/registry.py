@@ -26,6 +26,7 @@ from providers.dialect import Dialect, Option
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
 from providers.gemini import images as gemini_images
+from providers.gemini import videos as gemini_videos
 from providers.gemini.listing import MODELS as GEMINI_MODELS
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
@@ -139,6 +140,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.CHAT: gemini_chat,
                 Operation.EMBEDDINGS: gemini_embeddings,
                 Operation.IMAGE_GENERATION: gemini_images.ADAPTER,
+                Operation.VIDEO: gemini_videos.SUBMIT,
+                Operation.VIDEO_STATUS: gemini_videos.STATUS,
+                Operation.VIDEO_CONTENT: gemini_videos.CONTENT,
             },
             listing=GEMINI_MODELS,
         ),

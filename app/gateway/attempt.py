@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
-from providers.adapter import Adapter, Knowing
+from providers.adapter import Adapter, Knowing, Pointing
 from providers.errors import Disconnected, MalformedResponse, UpstreamError
 from providers.registry import DIALECTS
-from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
+from providers.types import Call, Chunk, Delivery, HttpRequest, RateLimits, Reply, Target
 
 END_OF_BODY = 0.1
 """Seconds from a stream's terminal event to the end of its body. Providers send both at once."""
@@ -53,6 +54,8 @@ class Attempt:
         request = self.adapter.build_request(self.call, self.target)
         first_event_by = _loop_time() + self.timeouts.first_event
         with Waiting() as waiting:
+            if self.call.job and isinstance(self.adapter, Pointing):
+                request = await self._after(request, self.adapter, first_event_by, waiting)
             answer = await waiting.until(first_event_by, self.upstream.send(request), "its first event")
             async with answer:
                 self._hear(answer)
@@ -60,6 +63,19 @@ class Attempt:
                 async with aclosing(self._batches(answer, first_event_by, waiting)) as batches:
                     yield batches
                 await _read_on(answer)
+
+    async def _after(
+        self, request: HttpRequest, adapter: Pointing, by: float, waiting: Waiting
+    ) -> HttpRequest:
+        """Send a request, and give the one that its answer leads to. Raises `UpstreamError`."""
+        async with await waiting.until(by, self.upstream.send(request), "its answer") as answer:
+            self._hear(answer)
+            body = await waiting.until(by, self._read(answer), "the rest of its answer")
+        following = adapter.next_request(self.call, self.target, answer.head, body)
+        if urlsplit(following.url)[:2] != urlsplit(request.url)[:2]:
+            # An answer must not say where a credential is shown, nor what this machine is to reach.
+            raise MalformedResponse("the provider pointed to another server than its own")
+        return following
 
     async def _batches(self, answer: Answer, first_event_by: float, waiting: Waiting) -> Batches:
         decoder = self.adapter.open_stream(self.call, self.target, answer.head)
