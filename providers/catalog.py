@@ -71,6 +71,7 @@ _ROWS = (
     Provider(
         name="mistral",
         base_url="https://api.mistral.ai/v1",
+        dialect="mistral",
         example="mistral-small-latest",
         env=("MISTRAL_API_KEY",),
         patterns=(
@@ -103,7 +104,7 @@ _ROWS = (
                 "dimensions": "output_dimension",
             }  # its schema is closed
         ),
-        operations=CHAT_EMBEDDINGS | {Operation.TRANSCRIPTION, Operation.MODERATION},
+        operations=CHAT_EMBEDDINGS | {Operation.SPEECH, Operation.TRANSCRIPTION, Operation.MODERATION},
     ),
     Provider(
         name="groq",

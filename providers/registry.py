@@ -28,6 +28,7 @@ from providers.gemini import embeddings as gemini_embeddings
 from providers.gemini import images as gemini_images
 from providers.gemini import videos as gemini_videos
 from providers.gemini.listing import MODELS as GEMINI_MODELS
+from providers.mistral import speech as mistral_speech
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
 from providers.ollama.listing import MODELS as OLLAMA_MODELS
@@ -100,6 +101,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             },
             listing=OPENAI_MODELS,
         ),
+        "mistral": Dialect({**_OPENAI, Operation.SPEECH: mistral_speech.ADAPTER}, listing=OPENAI_MODELS),
         "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}, listing=OPENAI_MODELS),
         "perplexity": Dialect(
             {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},

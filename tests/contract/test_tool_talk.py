@@ -102,6 +102,7 @@ WIRES = {
     "openai": OPENAI,
     "azure": OPENAI,
     "blackbox": OPENAI,
+    "mistral": OPENAI,
     "responses": RESPONSES,
     "perplexity": RESPONSES,
     "anthropic": ANTHROPIC,
