@@ -55,6 +55,7 @@ from providers.vertex import chat as vertex_chat
 from providers.vertex import embeddings as vertex_embeddings
 from providers.vertex import images as vertex_images
 from providers.vertex import videos as vertex_videos
+from providers.vertex.listing import MODELS as VERTEX_MODELS
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     {
@@ -159,6 +160,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             },
             vertex_address.OPTIONS,
             derived=vertex_address.host,
+            listing=VERTEX_MODELS,
         ),
     }
 )
