@@ -14,6 +14,7 @@ from providers.catalog_row import (
     LABELS,
     OLD_TOKEN_CAP,
     OPENAI_ONLY,
+    VIDEOS,
     WORDS,
     Provider,
 )
@@ -37,6 +38,8 @@ _ROWS = (
             lacks=OPENAI_ONLY | {"deferred", "logit_bias"},
             image_ratio=True,  # `size` is a 400
             files_in_json=True,  # takes no forms
+            video_duration=True,
+            first_picture=(b'"image":{"url":', b"}"),
         ),
         drop=HINTS | LABELS - {"user"},  # it has no such fields
         operations=WORDS | JOBS | {Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT},
@@ -59,14 +62,22 @@ _ROWS = (
     Provider(
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
+        dialect="openrouter",
         example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
-        quirks=Quirks(lacks=frozenset({"n", "store"})),  # ignored there
+        quirks=Quirks(
+            lacks=frozenset({"n", "store"}),  # ignored there
+            video_duration=True,
+            first_picture=(
+                b'"frame_images":[{"type":"image_url","frame_type":"first_frame","image_url":{"url":',
+                b"}}]",
+            ),
+        ),
         operations=WORDS
-        | JOBS
-        | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH, Operation.TRANSCRIPTION},
-        paths=MappingProxyType({Operation.IMAGE_GENERATION: "/images"}),
+        | VIDEOS - {Operation.VIDEO_DELETE}
+        | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT}
+        | {Operation.SPEECH, Operation.TRANSCRIPTION},
     ),
     Provider(
         name="mistral",

@@ -46,6 +46,9 @@ from providers.openai import (
 )
 from providers.openai.listing import MODELS as OPENAI_MODELS
 from providers.openai.wire import CHAT, COMPLETIONS
+from providers.openrouter import images as openrouter_images
+from providers.openrouter import sound as openrouter_sound
+from providers.openrouter import videos as openrouter_videos
 from providers.perplexity import chat as perplexity_chat
 from providers.perplexity import embeddings as perplexity_embeddings
 from providers.responses import chat as responses_chat
@@ -103,6 +106,17 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             listing=OPENAI_MODELS,
         ),
         "mistral": Dialect({**_OPENAI, Operation.SPEECH: mistral_speech.ADAPTER}, listing=OPENAI_MODELS),
+        "openrouter": Dialect(
+            {
+                **_OPENAI,
+                Operation.IMAGE_GENERATION: openrouter_images.GENERATION,
+                Operation.IMAGE_EDIT: openrouter_images.EDIT,
+                Operation.VIDEO_CONTENT: openrouter_videos.CONTENT,
+                Operation.SPEECH: openrouter_sound.SPEECH,
+                Operation.TRANSCRIPTION: openrouter_sound.TRANSCRIPTION,
+            },
+            listing=OPENAI_MODELS,
+        ),
         "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}, listing=OPENAI_MODELS),
         "perplexity": Dialect(
             {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},

@@ -150,6 +150,10 @@ class Quirks:
     """Takes `aspect_ratio` for the `size` of images and videos (xAI)."""
     files_in_json: bool = False
     """Takes images to edit as data URLs in JSON, not as a form (xAI)."""
+    video_duration: bool = False
+    """Takes `duration`, a number, for the `seconds` of a video (xAI, OpenRouter)."""
+    first_picture: tuple[bytes, bytes] | None = None
+    """The JSON around the URL of the picture that a video begins with (xAI, OpenRouter). None: it takes a form."""
     text_parts: bool = True
     """Takes text as a list of parts. Off: parts that are all text are joined (DeepSeek)."""
     document_parts: bool = False

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from providers import shape
 from providers.adapter import StreamDecoder
-from providers.asked import Neutral, refuse, unsupported
+from providers.asked import Neutral, unsupported, without
 from providers.errors import MalformedResponse
 from providers.openai import passing, request, wire
 from providers.openai.plain import Plain
@@ -21,7 +21,7 @@ from providers.types import Call, Head, HttpRequest, Json, JsonObject, Target, U
 _LACKS: Mapping[str, Neutral] = MappingProxyType(
     {"instructions": lambda _: False, "speed": lambda value: value == 1}
 )
-_OURS = frozenset({*_LACKS, "stream_format", "voice"})
+_OURS = frozenset({"stream_format", "voice"})
 _MEDIA: Mapping[str, str] = MappingProxyType(
     {"mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "opus": "audio/ogg"}
 )
@@ -31,8 +31,7 @@ _DELTA, _DONE = "speech.audio.delta", "speech.audio.done"
 
 
 def _build(call: Call, target: Target) -> HttpRequest:
-    fields = request.fields(call, target)
-    refuse(fields, _LACKS, target)
+    fields = without(request.fields(call, target), _LACKS, target)
     body = {name: value for name, value in fields.items() if name not in _OURS}
     if body.setdefault("response_format", _USUAL) not in _MEDIA:
         raise unsupported("response_format", target, f"It makes {', '.join(_MEDIA)}. ")

@@ -299,6 +299,7 @@ def test_videos_of_others_are_told_as_openai_tells_them() -> None:
     submitted = said("xai", Operation.VIDEO, {"request_id": "r-1"}, seconds="6")
     assert submitted.job == "r-1"
     assert submitted.usage == Usage(video_seconds=6)
+    assert sent(built("xai", Operation.VIDEO, seconds="6"))["duration"] == 6
     body = json.loads(submitted.body)
     assert (body["id"], body["object"], body["status"], body["seconds"]) == ("r-1", "video", "queued", "6")
     assert built("xai", Operation.VIDEO).url.endswith("/v1/videos/generations")

@@ -103,6 +103,7 @@ WIRES = {
     "azure": OPENAI,
     "blackbox": OPENAI,
     "mistral": OPENAI,
+    "openrouter": OPENAI,
     "responses": RESPONSES,
     "perplexity": RESPONSES,
     "anthropic": ANTHROPIC,

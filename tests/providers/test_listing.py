@@ -128,7 +128,7 @@ def test_each_dialect_is_asked_in_its_own_way() -> None:
     url, headers = ask("vertex", "https://v.test/v1")
     assert url == "https://v.test/v1beta1/publishers/google/models?pageSize=300"
     assert headers["authorization"] == "Bearer k"
-    for dialect in ("blackbox", "mistral", "responses", "perplexity"):
+    for dialect in ("blackbox", "mistral", "openrouter", "responses", "perplexity"):
         assert ask(dialect)[0] == "https://x.test/root/models"
     assert DIALECTS["echo"].listing is None
 
