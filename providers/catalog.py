@@ -66,14 +66,7 @@ _ROWS = (
         example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
-        quirks=Quirks(
-            lacks=frozenset({"n", "store"}),  # ignored there
-            video_duration=True,
-            first_picture=(
-                b'"frame_images":[{"type":"image_url","frame_type":"first_frame","image_url":{"url":',
-                b"}}]",
-            ),
-        ),
+        quirks=Quirks(lacks=frozenset({"n", "store"})),  # ignored there
         operations=WORDS
         | VIDEOS - {Operation.VIDEO_DELETE}
         | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT}

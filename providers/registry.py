@@ -111,6 +111,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 **_OPENAI,
                 Operation.IMAGE_GENERATION: openrouter_images.GENERATION,
                 Operation.IMAGE_EDIT: openrouter_images.EDIT,
+                Operation.VIDEO: openrouter_videos.SUBMIT,
                 Operation.VIDEO_CONTENT: openrouter_videos.CONTENT,
                 Operation.SPEECH: openrouter_sound.SPEECH,
                 Operation.TRANSCRIPTION: openrouter_sound.TRANSCRIPTION,

@@ -208,6 +208,34 @@ def test_a_video_made_by_way_of_chat_is_known_by_its_name(openai: OpenAI, rig: R
     assert caught.value.code == "unsupported_operation"
 
 
+def test_speech_of_mistral_comes_as_sound_and_as_events(openai: OpenAI, rig: Rig) -> None:
+    slot = rig.mistral()
+    slot.script(reply(golden("mistral/speech_stream.sse"), kind=EVENT_STREAM))
+    spoken = openai.audio.speech.create(model=model_of(slot), voice="en_paul_neutral", input="Hello")
+    assert spoken.content == b"ID3 some sound"
+    assert spoken.response.headers["content-type"] == "audio/mpeg"
+    told = openai.audio.speech.create(model=model_of(slot), voice="v", input="Hello", stream_format="sse")
+    assert b'"audio":"SUQzIHNv"' in told.content
+    assert slot.last.path == "/v1/audio/speech"
+    assert (slot.last.json["voice_id"], slot.last.json["stream"]) == ("v", True)
+
+
+def test_a_video_of_openrouter_is_made_of_a_picture_and_fetched(openai: OpenAI, rig: Rig) -> None:
+    slot = rig.openrouter()
+    begun = {"id": slot.name, "polling_url": f"/api/v1/videos/{slot.name}", "status": "pending"}
+    slot.script(
+        json_reply(begun, 202), json_reply({**begun, "status": "completed"}), reply(b"mp4", kind="video/mp4")
+    )
+    picture = ("a.png", PNG * 9_000, "image/png")
+    video = openai.videos.create(model=model_of(slot), prompt="a cat", seconds="8", input_reference=picture)
+    (frame,) = slot.last.json["frame_images"]
+    assert frame["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(PNG * 9_000).decode()
+    assert (slot.last.json["duration"], video.status) == (8, "queued")
+    assert openai.videos.retrieve(video.id).status == "completed"
+    assert openai.videos.download_content(video.id).content == b"mp4"
+    assert slot.last.path == f"/v1/videos/{slot.name}/content"
+
+
 def test_what_a_provider_lacks_and_what_a_form_lacks(openai: OpenAI, rig: Rig, web: httpx2.Client) -> None:
     with pytest.raises(
         sdk.BadRequestError, match="Providers here that serve image_generation: .*echo"
