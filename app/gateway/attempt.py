@@ -12,6 +12,7 @@ from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
 from providers.adapter import Adapter, Knowing, Pointing
+from providers.at_once import chunk_of
 from providers.errors import Disconnected, MalformedResponse, UpstreamError
 from providers.registry import DIALECTS
 from providers.types import Call, Chunk, Delivery, HttpRequest, RateLimits, Reply, Target
@@ -59,8 +60,11 @@ class Attempt:
             answer = await waiting.until(first_event_by, self.upstream.send(request), "its first event")
             async with answer:
                 self._hear(answer)
-                await self._refuse_other_than_stream(answer, first_event_by, waiting)
-                async with aclosing(self._batches(answer, first_event_by, waiting)) as batches:
+                whole = await self._in_place_of_stream(answer, first_event_by, waiting)
+                batches = (
+                    self._batches(answer, first_event_by, waiting) if whole is None else _as_batch(whole)
+                )
+                async with aclosing(batches):
                     yield batches
                 await _read_on(answer)
 
@@ -102,15 +106,21 @@ class Attempt:
             if awaited != "its first event":
                 by = min(_loop_time() + self.timeouts.idle, ends)
 
-    async def _refuse_other_than_stream(self, answer: Answer, by: float, waiting: Waiting) -> None:
-        """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
+    async def _in_place_of_stream(self, answer: Answer, by: float, waiting: Waiting) -> Chunk | None:
+        """Read an answer that is no stream: for the error that it tells, or since some models have none to give.
+
+        Raises `UpstreamError`.
+        """
         kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
         if answer.head.status == 200 and self.call.delivery is Delivery.BYTES:
-            return
+            return None
         if answer.head.status == 200 and kind in (DIALECTS[self.target.dialect].stream_type, ""):
-            return
+            return None
         body = await waiting.until(by, self._read(answer), "the rest of its answer")
-        self.adapter.parse_response(self.call, self.target, answer.head, body)
+        reply = self.adapter.parse_response(self.call, self.target, answer.head, body)
+        if self.call.delivery is Delivery.FRAMES:
+            # It is paid for (openrouter.ai, images; platform.openai.com, whisper-1).
+            return chunk_of(self.call, reply)
         raise MalformedResponse(f"the provider answered with `{kind}` where an event stream was asked for")
 
     def _hear(self, answer: Answer) -> None:
@@ -124,6 +134,10 @@ class Attempt:
         with suppress(UpstreamError):
             body = await answer.read()
         raise self.adapter.parse_error(answer.head, body, self.now())
+
+
+async def _as_batch(chunk: Chunk) -> Batches:
+    yield (chunk,)
 
 
 async def _read_on(answer: Answer) -> None:

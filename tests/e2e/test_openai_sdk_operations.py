@@ -170,6 +170,26 @@ def test_streams_are_passed_on_event_by_event(rig: Rig, web: httpx2.Client) -> N
         assert answer.content.strip() == golden(name).strip(), name
 
 
+def test_what_comes_whole_in_place_of_a_stream_is_told_as_its_last_events(openai: OpenAI, rig: Rig) -> None:
+    """As models answer that have nothing to stream: it is paid for."""
+    slot, plain = rig.openrouter(), rig.plain()
+    slot.script(golden_reply("openai/images_response.json"), json_reply({"error": {"message": "no"}}))
+    (event,) = openai.images.generate(model=model_of(slot), prompt="x", stream=True)
+    assert event.type == "image_generation.completed"
+    assert event.b64_json
+    assert event.usage.output_tokens == 272
+    with pytest.raises(sdk.APIError):
+        list(openai.images.generate(model=model_of(slot), prompt="x", stream=True))
+    plain.script(golden_reply("openai/transcription_response.json"))
+    heard = openai.audio.transcriptions.create(model=model_of(plain), file=named(b"x", "a.mp3"), stream=True)
+    assert [(each.type, getattr(each, "text", None)) for each in heard] == [
+        ("transcript.text.done", "Hello world.")
+    ]
+    plain.script(json_reply({"text": 5}))
+    with pytest.raises(sdk.APIError):
+        openai.audio.speech.create(model=model_of(plain), voice="v", input="x", stream_format="sse")
+
+
 def test_a_video_goes_back_to_its_provider_and_credential(openai: OpenAI, rig: Rig) -> None:
     slot = rig.exact()
     told = {"id": slot.name, "object": "video", "status": "queued", "model": "sora-2", "created_at": 1}
