@@ -103,6 +103,8 @@ WIRES = {
     "azure": OPENAI,
     "blackbox": OPENAI,
     "fireworks": OPENAI,
+    "mistral": OPENAI,
+    "openrouter": OPENAI,
     "responses": RESPONSES,
     "perplexity": RESPONSES,
     "anthropic": ANTHROPIC,
