@@ -17,6 +17,7 @@ NOTHING: Mapping[str, Neutral] = {
     "background": lambda value: value in ("auto", "opaque"),
     "best_of": lambda value: value == 1,
     "deferred": lambda value: value is False,
+    "echo": lambda value: value is False,
     "frequency_penalty": lambda value: value == 0,
     "function_call": lambda value: value == "none",
     "functions": lambda value: value == [],

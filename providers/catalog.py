@@ -114,7 +114,7 @@ _ROWS = (
                 "dimensions": "output_dimension",
             }  # its schema is closed
         ),
-        operations=CHAT_EMBEDDINGS | {Operation.SPEECH, Operation.TRANSCRIPTION, Operation.MODERATION},
+        operations=WORDS | {Operation.SPEECH, Operation.TRANSCRIPTION, Operation.MODERATION},
     ),
     Provider(
         name="groq",

@@ -32,6 +32,7 @@ from providers.gemini import embeddings as gemini_embeddings
 from providers.gemini import images as gemini_images
 from providers.gemini import videos as gemini_videos
 from providers.gemini.listing import MODELS as GEMINI_MODELS
+from providers.mistral import completions as mistral_completions
 from providers.mistral import speech as mistral_speech
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
@@ -112,7 +113,14 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "fireworks": Dialect(
             {**_OPENAI, Operation.IMAGE_GENERATION: fireworks_images.ADAPTER}, listing=OPENAI_MODELS
         ),
-        "mistral": Dialect({**_OPENAI, Operation.SPEECH: mistral_speech.ADAPTER}, listing=OPENAI_MODELS),
+        "mistral": Dialect(
+            {
+                **_OPENAI,
+                Operation.COMPLETIONS: mistral_completions,
+                Operation.SPEECH: mistral_speech.ADAPTER,
+            },
+            listing=OPENAI_MODELS,
+        ),
         "openrouter": Dialect(
             {
                 **_OPENAI,
