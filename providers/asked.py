@@ -14,12 +14,17 @@ Neutral = Callable[[Json], bool]
 
 NOTHING: Mapping[str, Neutral] = {
     "audio": lambda _: False,
+    "background": lambda value: value in ("auto", "opaque"),
+    "best_of": lambda value: value == 1,
     "deferred": lambda value: value is False,
+    "echo": lambda value: value is False,
     "frequency_penalty": lambda value: value == 0,
     "function_call": lambda value: value == "none",
     "functions": lambda value: value == [],
     "logit_bias": lambda value: value == {},
     "logprobs": lambda value: value is False,
+    "max_chunks_per_doc": lambda _: False,
+    "max_tokens_per_doc": lambda _: False,
     "metadata": lambda value: value == {},
     "modalities": lambda value: value == ["text"],
     "moderation": lambda _: False,
@@ -27,12 +32,15 @@ NOTHING: Mapping[str, Neutral] = {
     "parallel_tool_calls": lambda value: value is True,
     "prediction": lambda _: False,
     "presence_penalty": lambda value: value == 0,
+    "quality": lambda value: value in ("auto", "standard"),
+    "rank_fields": lambda value: value == ["text"],
     "reasoning_effort": lambda _: False,
     "safety_identifier": lambda _: False,
     "seed": lambda _: False,
     "service_tier": lambda value: value in ("auto", "default"),
     "stop": lambda value: value == [],
     "store": lambda value: value is False,
+    "style": lambda _: False,
     "tool_choice": lambda value: value == "auto",
     "top_logprobs": lambda value: value == 0,
     "user": lambda _: False,
@@ -41,6 +49,11 @@ NOTHING: Mapping[str, Neutral] = {
 }
 """Fields that a provider may lack → whether a value asks for what holds anyway."""
 
+
+IMAGE_LOOKS = frozenset({"background", "quality", "style"})
+"""What OpenAI's image models alone take of how an image is to look."""
+RANKED_PARTS = frozenset({"max_chunks_per_doc", "max_tokens_per_doc", "rank_fields"})
+"""What Cohere alone takes of which part of a document counts."""
 
 _FORMATS = frozenset({"text", "json_object", "json_schema"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from providers.asked import IMAGE_LOOKS, RANKED_PARTS
 from providers.catalog_row import (
     CHAT,
     CHAT_EMBEDDINGS,
@@ -14,11 +15,13 @@ from providers.catalog_row import (
     LABELS,
     OLD_TOKEN_CAP,
     OPENAI_ONLY,
+    SOUND_AND_FILES,
     VIDEOS,
     WORDS,
     Provider,
 )
 from providers.catalog_vendors import VENDORS
+from providers.echoed import FOREIGN
 from providers.types import Operation, Quirks
 
 __all__ = ["CATALOG", "Provider"]
@@ -35,7 +38,8 @@ _ROWS = (
             stop_list=True,  # its `stop` is an array
             cache_key_header="x-grok-conv-id",  # pins a server that has the prompt in its cache
             # A deferred answer has to be asked for later, which no chat client does.
-            lacks=OPENAI_ONLY | {"deferred", "logit_bias"},
+            lacks=OPENAI_ONLY | IMAGE_LOOKS | {"deferred", "logit_bias"},
+            foreign_parts=SOUND_AND_FILES,  # both are a 400
             image_ratio=True,  # `size` is a 400
             files_in_json=True,  # takes no forms
             video_duration=True,
@@ -54,6 +58,7 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # documents `system` only
             lacks=frozenset({"n", "reasoning_effort", "service_tier", "store"}),  # ignored there
+            foreign_parts=frozenset({"input_audio"}),  # documents pictures and files
         ),
         rename=OLD_TOKEN_CAP,
         drop=LABELS | HINTS,  # ignored there
@@ -96,6 +101,7 @@ _ROWS = (
             short_call_ids=True,  # other ids are its error 3280
             document_parts=True,  # its `file` is one that was uploaded there
             thinking_parts=True,  # its messages are closed, too
+            foreign_fields=FOREIGN - {"reasoning_content"},  # which becomes a part
             # Its schema is closed: each of them is a 422.
             lacks=(OPENAI_ONLY - {"service_tier"}) | {"logit_bias", "web_search_options"},
             respell=MappingProxyType({"service_tier": {"default": "standard_only"}}),
@@ -108,7 +114,7 @@ _ROWS = (
                 "dimensions": "output_dimension",
             }  # its schema is closed
         ),
-        operations=CHAT_EMBEDDINGS | {Operation.SPEECH, Operation.TRANSCRIPTION, Operation.MODERATION},
+        operations=WORDS | {Operation.SPEECH, Operation.TRANSCRIPTION, Operation.MODERATION},
     ),
     Provider(
         name="groq",
@@ -118,10 +124,12 @@ _ROWS = (
         quirks=Quirks(
             developer_role=False,  # some of its models reject it
             message_names=False,  # 400 "property 'name' is unsupported"
+            foreign_fields=FOREIGN - {"executed_tools", "reasoning"},  # the same, but for its own
             # Refused there, or ignored: the penalties.
             lacks=(OPENAI_ONLY - {"function_call", "functions", "service_tier"})
             | {"frequency_penalty", "logit_bias", "logprobs", "n", "presence_penalty", "top_logprobs"},
             respell=MappingProxyType({"service_tier": {"default": None}}),  # 400: it has tiers of its own
+            foreign_parts=SOUND_AND_FILES,  # both are a 400
         ),
         drop=LABELS - {"user"} | HINTS,  # 400 "property '…' is unsupported"
         operations=CHAT_EMBEDDINGS | HEARING | {Operation.RERANK, Operation.SPEECH},
@@ -138,11 +146,15 @@ _ROWS = (
             cache_hit_tokens=True,  # reports `prompt_cache_hit_tokens`
             text_parts=False,  # its content is a string
             thinking_switch=True,  # its efforts begin at `high`
-            lacks=OPENAI_ONLY | {"logit_bias", "n", "parallel_tool_calls", "seed"},  # ignored there
+            foreign_parts=SOUND_AND_FILES | {"image_url"},  # its models read text
+            schemas=False,  # 400 "This response_format type is unavailable now"
+            lacks=OPENAI_ONLY
+            | {"best_of", "logit_bias", "n", "parallel_tool_calls", "seed"},  # ignored there
         ),
         rename=OLD_TOKEN_CAP,
         drop=LABELS | HINTS,  # ignored there
-        operations=CHAT,
+        operations=CHAT | {Operation.COMPLETIONS},
+        paths=MappingProxyType({Operation.COMPLETIONS: "/beta/completions"}),  # code, with a `suffix`
     ),
     Provider(
         name="together",
@@ -153,8 +165,9 @@ _ROWS = (
             developer_role=False,  # not among its roles
             stop_list=True,  # its `stop` is an array
             logprobs_count=True,  # its `logprobs` is a number
-            lacks=OPENAI_ONLY | {"parallel_tool_calls"},  # ignored there
+            lacks=OPENAI_ONLY | IMAGE_LOOKS | {"max_tokens_per_doc", "parallel_tool_calls"},  # ignored there
             image_sides=True,  # takes `width` and `height`
+            vectors_cut=False,  # its embeddings have no `dimensions`
         ),
         rename=OLD_TOKEN_CAP,
         operations=WORDS | HEARING | JOBS | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH},
@@ -164,13 +177,15 @@ _ROWS = (
     Provider(
         name="fireworks",
         base_url="https://api.fireworks.ai/inference/v1",
+        dialect="fireworks",
         env=("FIREWORKS_API_KEY",),
         patterns=("accounts/fireworks/*",),
         quirks=Quirks(
             developer_role=False,  # not among its roles
             lacks=OPENAI_ONLY - {"function_call", "functions", "service_tier"},  # 400 "Extra inputs …"
+            foreign_fields=FOREIGN - {"reasoning_content"},  # the same
         ),
-        operations=WORDS | {Operation.RERANK},
+        operations=WORDS | {Operation.RERANK, Operation.IMAGE_GENERATION},
         # `encoding_format`: it gives numbers only; the adapter makes base64 of them.
         drop=frozenset(
             {"encoding_format", "prompt_cache_options", "prompt_cache_retention", "safety_identifier"}
@@ -185,7 +200,7 @@ _ROWS = (
         patterns=("command-*", "c4ai-*", "embed-*-v*", "embed-v4*", "rerank-*"),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
         drop=frozenset({"user", "safety_identifier"}),  # they tell OpenAI who asks, and change no answer
-        operations=frozenset({Operation.CHAT, Operation.EMBEDDINGS, Operation.RERANK}),
+        operations=CHAT_EMBEDDINGS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
     Provider(
         name="ollama",
@@ -205,6 +220,8 @@ _ROWS = (
                 "tool_choice",
                 "web_search_options",
             },  # ignored there
+            foreign_parts=frozenset({"file"}),  # 400 "invalid message format"
+            fetches=False,  # 400 "invalid image input"
         ),
         rename=OLD_TOKEN_CAP,  # ignores the newer name
         drop=LABELS | HINTS,  # ignored there
@@ -219,7 +236,7 @@ _ROWS = (
         allow_private=True,
         quirks=Quirks(
             developer_role=False,  # the role reaches the model's template, which may not know it
-            lacks=OPENAI_ONLY,  # ignored there
+            lacks=OPENAI_ONLY | RANKED_PARTS,  # ignored there
         ),
         operations=WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),
@@ -232,7 +249,7 @@ _ROWS = (
         allow_private=True,
         quirks=Quirks(
             developer_role=False,  # the role reaches the model's template, which may not know it
-            lacks=OPENAI_ONLY,  # ignored there
+            lacks=OPENAI_ONLY | RANKED_PARTS,  # ignored there
         ),
         operations=WORDS | {Operation.RERANK, Operation.TRANSCRIPTION},
     ),

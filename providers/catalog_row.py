@@ -65,4 +65,6 @@ OPENAI_ONLY = frozenset(
     {"audio", "function_call", "functions", "modalities", "service_tier", "store", "verbosity"}
 )
 """Chat fields that hardly anybody else has."""
+SOUND_AND_FILES = frozenset({"file", "input_audio"})
+"""Parts of messages that servers of OpenAI's dialect often do not know."""
 OLD_TOKEN_CAP = MappingProxyType({"max_completion_tokens": "max_tokens"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from providers.catalog_row import ALL, CHAT, CHAT_EMBEDDINGS, HEARING, VIDEOS, WORDS, Provider
+from providers.echoed import FOREIGN
 from providers.types import Operation, Quirks
 
 VENDORS = (
@@ -37,7 +38,8 @@ VENDORS = (
                 "responses",
             )
         ),
-        quirks=Quirks(exact=True),  # the reference
+        # The reference. A field of a message that it does not know is a 400 "Unknown parameter".
+        quirks=Quirks(exact=True, foreign_fields=FOREIGN),
         operations=ALL - VIDEOS - {Operation.RERANK},  # its videos ended in September 2026
     ),
     Provider(
@@ -57,6 +59,7 @@ VENDORS = (
         dialect="azure",
         env=("AZURE_OPENAI_API_KEY",),
         base_url_env=("AZURE_OPENAI_ENDPOINT",),
+        quirks=Quirks(foreign_fields=FOREIGN),  # as OpenAI
         # Models are named as their deployments, which can be anything: it claims no names.
         operations=WORDS | HEARING | {Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT, Operation.SPEECH},
     ),
@@ -76,12 +79,12 @@ VENDORS = (
                 "mistral.*",
                 "openai.*",
             ),
-            *("qwen.*", "writer.*", "arn:aws*:bedrock:*"),
+            *("qwen.*", "stability.*", "writer.*", "arn:aws*:bedrock:*"),
             # Profiles that spread calls over regions.
             *("apac.*", "au.*", "ca.*", "eu.*", "global.*", "jp.*", "us.*", "us-gov.*"),
         ),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
-        operations=CHAT_EMBEDDINGS,
+        operations=CHAT_EMBEDDINGS | {Operation.RERANK, Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="gemini",

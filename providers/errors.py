@@ -93,6 +93,12 @@ class UnsupportedParameter(RequestRejected):
 
     try_next = True
 
+    def tell_of(self, target: str) -> None:
+        """Say which `provider/model` it is that cannot, where the message does not say so."""
+        if target not in self.message:
+            self.message = f"`{target}`: {self.message}"
+            self.args = (self.message,)
+
 
 class ContextLengthExceeded(RequestRejected):
     """The prompt does not fit the model's window."""

@@ -42,6 +42,16 @@ class Quirks:
     """Takes text as a list of parts. Off: parts that are all text are joined (DeepSeek)."""
     document_parts: bool = False
     """Takes files as `document_url`, and sound without the name of its format (Mistral)."""
+    foreign_parts: frozenset[str] = frozenset()
+    """Kinds of content that none of its models takes: refused."""
+    foreign_fields: frozenset[str] = frozenset()
+    """Fields of messages that answers of others have and that it refuses: left out (`providers/echoed.py`)."""
+    fetches: bool = True
+    """Fetches pictures that are given by their addresses. Off: such are refused (Ollama)."""
+    schemas: bool = True
+    """Takes a `response_format` with a schema. Off: it is refused (DeepSeek)."""
+    vectors_cut: bool = True
+    """Takes `dimensions` of embeddings. Off: they are refused (Together, which would ignore them)."""
     thinking_parts: bool = False
     """Takes the reasoning of earlier turns as parts of their content, and no field that it does not know (Mistral)."""
     thinking_switch: bool = False
@@ -49,7 +59,7 @@ class Quirks:
     cache_key_header: str = ""
     """The header that takes `prompt_cache_key` (xAI)."""
     lacks: frozenset[str] = frozenset()
-    """Chat fields that it has no place for: refused, but left out where they ask for nothing (`n: 1`)."""
+    """Fields that it has no place for, of chats, completions, rankings and images: refused, but left out where they ask for nothing (`n: 1`)."""
     respell: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
     """Values of chat fields that it spells otherwise: field → ours → theirs. None: what it does anyway."""
 

@@ -14,6 +14,8 @@ from providers.azure.listing import MODELS as AZURE_MODELS
 from providers.azure.stream import opener
 from providers.bedrock import chat as bedrock_chat
 from providers.bedrock import embeddings as bedrock_embeddings
+from providers.bedrock import images as bedrock_images
+from providers.bedrock import rerank as bedrock_rerank
 from providers.bedrock.address import EVENT_STREAM
 from providers.bedrock.listing import MODELS as BEDROCK_MODELS
 from providers.blackbox import image_generation as blackbox_images
@@ -21,13 +23,16 @@ from providers.blackbox import videos as blackbox_videos
 from providers.cohere import chat as cohere_chat
 from providers.cohere import embeddings as cohere_embeddings
 from providers.cohere import rerank as cohere_rerank
+from providers.cohere import transcription as cohere_transcription
 from providers.cohere.listing import MODELS as COHERE_MODELS
 from providers.dialect import Dialect, Option
+from providers.fireworks import image_generation as fireworks_images
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
 from providers.gemini import images as gemini_images
 from providers.gemini import videos as gemini_videos
 from providers.gemini.listing import MODELS as GEMINI_MODELS
+from providers.mistral import completions as mistral_completions
 from providers.mistral import speech as mistral_speech
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
@@ -105,7 +110,17 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             },
             listing=OPENAI_MODELS,
         ),
-        "mistral": Dialect({**_OPENAI, Operation.SPEECH: mistral_speech.ADAPTER}, listing=OPENAI_MODELS),
+        "fireworks": Dialect(
+            {**_OPENAI, Operation.IMAGE_GENERATION: fireworks_images.ADAPTER}, listing=OPENAI_MODELS
+        ),
+        "mistral": Dialect(
+            {
+                **_OPENAI,
+                Operation.COMPLETIONS: mistral_completions,
+                Operation.SPEECH: mistral_speech.ADAPTER,
+            },
+            listing=OPENAI_MODELS,
+        ),
         "openrouter": Dialect(
             {
                 **_OPENAI,
@@ -133,7 +148,12 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             listing=AZURE_MODELS,
         ),
         "bedrock": Dialect(
-            {Operation.CHAT: bedrock_chat, Operation.EMBEDDINGS: bedrock_embeddings},
+            {
+                Operation.CHAT: bedrock_chat,
+                Operation.EMBEDDINGS: bedrock_embeddings,
+                Operation.RERANK: bedrock_rerank,
+                Operation.IMAGE_GENERATION: bedrock_images,
+            },
             {"region": Option(env=("AWS_REGION", "AWS_DEFAULT_REGION"), in_url_only=True)},
             EVENT_STREAM,
             listing=BEDROCK_MODELS,
@@ -143,6 +163,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.CHAT: cohere_chat,
                 Operation.EMBEDDINGS: cohere_embeddings,
                 Operation.RERANK: cohere_rerank,
+                Operation.TRANSCRIPTION: cohere_transcription,
             },
             options={"input_type": Option(cohere_embeddings.DEFAULT_PURPOSE)},
             listing=COHERE_MODELS,

@@ -13,7 +13,7 @@ from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
 from providers.adapter import Adapter, Knowing, Pointing
 from providers.at_once import chunk_of
-from providers.errors import Disconnected, MalformedResponse, UpstreamError
+from providers.errors import Disconnected, MalformedResponse, UnsupportedParameter, UpstreamError
 from providers.registry import DIALECTS
 from providers.types import Call, Chunk, Delivery, HttpRequest, RateLimits, Reply, Target
 
@@ -41,7 +41,7 @@ class Attempt:
         """Ask for a whole answer. Raises `UpstreamError`."""
         if self.call.job and isinstance(self.adapter, Knowing):
             return self.adapter.known(self.call, self.target)
-        request = self.adapter.build_request(self.call, self.target)
+        request = self._built()
         ends = _loop_time() + self.timeouts.response
         with Waiting() as waiting:
             async with await waiting.until(ends, self.upstream.send(request), "its answer") as answer:
@@ -52,7 +52,7 @@ class Attempt:
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[Batches]:
         """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
-        request = self.adapter.build_request(self.call, self.target)
+        request = self._built()
         first_event_by = _loop_time() + self.timeouts.first_event
         with Waiting() as waiting:
             if self.call.job and isinstance(self.adapter, Pointing):
@@ -67,6 +67,13 @@ class Attempt:
                 async with aclosing(batches):
                     yield batches
                 await _read_on(answer)
+
+    def _built(self) -> HttpRequest:
+        try:
+            return self.adapter.build_request(self.call, self.target)
+        except UnsupportedParameter as refusal:
+            refusal.tell_of(self.target.name)
+            raise
 
     async def _after(
         self, request: HttpRequest, adapter: Pointing, by: float, waiting: Waiting

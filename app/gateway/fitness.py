@@ -16,6 +16,7 @@ from providers.types import Call, Json, Operation
 
 TOO_LONG = "context_length_exceeded"
 NO_SUCH_INPUT = "unsupported_input"
+NO_SUCH_OUTPUT = "unsupported_output"
 
 SMALL = 2_000
 """Tokens, as estimated. No window is smaller than what such a prompt surely has: it is not looked at."""
@@ -28,6 +29,14 @@ _PARTS: Mapping[str, str] = {
     "input_image": "image",
     "input_audio": "audio",
     "video_url": "video",
+}
+_SAID = frozenset({"text", "image", "audio", "video"})
+_GIVEN: Mapping[Operation, frozenset[str]] = {
+    # Any of these is what the operation is for, as providers call it.
+    Operation.CHAT: _SAID,
+    Operation.COMPLETIONS: _SAID,
+    Operation.EMBEDDINGS: frozenset({"embedding", "embeddings"}),
+    Operation.IMAGE_GENERATION: frozenset({"image"}),
 }
 _TEXTS = ("messages", "prompt", "input", "system")
 
@@ -67,6 +76,9 @@ class Fitness:
         facts, first_hand = self._knowledge.of(provider, model)
         if facts.inputs is not None and (foreign := media(ask.call) - facts.inputs):
             return Misfit(NO_SUCH_INPUT, f"takes no {' and no '.join(sorted(foreign))}")
+        if facts.outputs and facts.outputs.isdisjoint(_GIVEN.get(ask.call.operation, facts.outputs)):
+            given = " and ".join(sorted(facts.outputs))
+            return Misfit(NO_SUCH_OUTPUT, f"gives {given}, which is not what {ask.call.operation} is for")
         estimate = ask.forecast.input_tokens
         if facts.context_window is None or estimate <= SMALL:
             return None

@@ -21,8 +21,8 @@ PER_CALL = 1024
 """Tokens that vendors add of their own: the system prompt behind tools takes some 300 to 700."""
 CAPS = frozenset({"max_completion_tokens", "max_tokens"})
 """The fields that bound the output of a call."""
-_UNBOUND_FIELDS = ("web_search_options", "prediction")
-"""A search brings input of its own; a prediction that is rejected is billed as output."""
+_UNBOUND_FIELDS = ("web_search_options", "prediction", "mcp_servers", "plugins", "search_parameters")
+"""A search brings input of its own, as do servers and plugins; a prediction that is rejected is billed as output."""
 _BOUND_PARTS = frozenset({"text", "refusal", "thinking", "redacted_thinking", "tool_use", "tool_result"})
 """Parts of messages that are text. Of any other, a few bytes may stand for very many tokens."""
 
@@ -119,6 +119,8 @@ def _unbound_part(call: Call) -> str | None:
         return "a file"
     if field := next((name for name in _UNBOUND_FIELDS if call.body.get(name)), None):
         return f"`{field}`"
+    if any(not _is_clients(tool) for tool in _objects(call.body.get("tools"))):
+        return "a tool of the provider's own"
     for message in _objects(call.body.get("messages")):
         if message.get("audio") is not None:
             return "`audio` of an earlier answer"
@@ -126,6 +128,13 @@ def _unbound_part(call: Call) -> str | None:
             if part.get("type") not in _BOUND_PARTS:
                 return f"a part of type `{str(part.get('type'))[:64]}`"
     return "input that is no text" if any(_objects(call.body.get("input"))) else None
+
+
+def _is_clients(tool: JsonObject) -> bool:
+    """Whether the client runs a tool. Those of a provider's own bring input, and searches are billed."""
+    return tool.get("type") in (None, "function", "custom") and not tool.keys().isdisjoint(
+        ("function", "name", "custom")
+    )
 
 
 def _parts(content: Json) -> Iterator[JsonObject]:

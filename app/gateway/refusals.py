@@ -10,6 +10,7 @@ from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
 from app.errors import BadRequest, NotFound, PermissionDenied
 from app.gateway.balance import Ask
+from app.gateway.fitness import NO_SUCH_OUTPUT
 from providers.catalog import CATALOG
 from providers.types import Operation
 
@@ -51,7 +52,7 @@ def nobody(
     left_out = "; ".join(f"{name}: {reason}" for name, reason in asking.skipped.items())
     nobody_can = f"No provider behind `{model}` can take this: {left_out}."
     for code in asking.misfits:
-        return BadRequest(nobody_can, code=code, param="messages")
+        return BadRequest(nobody_can, code=code, param="model" if code == NO_SUCH_OUTPUT else "messages")
     if REGION in asking.skipped.values():
         return PermissionDenied(
             f"This key may not use any region where `{model}` is served: {left_out}.",

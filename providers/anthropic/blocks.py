@@ -4,8 +4,8 @@ Whatever is a list in a delta has an `index` in each item, counted from 0 over t
 OpenAI's SDK joins lists by it, and fails without.
 
 A block is opened, takes its deltas, and is closed. Each step gives what OpenAI's client should
-see of it, or nothing. Blocks and deltas of unknown types are ignored, as Anthropic's documents ask
-(https://docs.anthropic.com/en/docs/build-with-claude/streaming).
+see of it, or nothing. Deltas of unknown types within known blocks are ignored, as Anthropic's documents
+ask (https://docs.anthropic.com/en/docs/build-with-claude/streaming).
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from providers.echoed import OUTPUT_ITEMS
 from providers.errors import MalformedResponse
 from providers.types import Json, JsonObject
+
+UNKNOWN = "unknown"
+"""The type of a block of which nothing is told."""
 
 
 class Step(NamedTuple):
@@ -41,6 +45,8 @@ class Progress:
     """Blocks of reasoning so far."""
     citations: int = 0
     """Annotations so far."""
+    kept: int = 0
+    """Entries of `output_items` so far."""
 
 
 class Block:
@@ -163,17 +169,59 @@ class ToolUseBlock(Block):
         return Step({"function_call": {"arguments": piece}}, _size(piece)) if self._index == 0 else None
 
 
+class KeptBlock(Block):
+    """What the provider's own tools did, and whatever else is not known: it is kept whole, to be sent back."""
+
+    def open(self) -> Step | None:
+        """Begin; most are all here."""
+        self._place = {
+            "after_text": self._progress.characters > 0,
+            "after_calls": self._progress.calls,
+            "dialect": DIALECT,
+        }
+        self._item: JsonObject = {**self._start}
+        self._input: list[str] = []
+        return None
+
+    def take(self, delta: JsonObject) -> Step | None:
+        """Keep what is added: the input of a call, or more of a text."""
+        if delta.get("type") == "input_json_delta":
+            self._input.append(_text(delta, "partial_json"))
+            return None
+        for name, value in delta.items():
+            before = self._item.get(name)
+            if name != "type":
+                joins = isinstance(before, str) and isinstance(value, str)
+                self._item[name] = before + value if joins else value
+        return None
+
+    def close(self) -> Step | None:
+        """Give it with its place among text and calls; nothing where its input was cut short."""
+        if given := "".join(self._input):
+            try:
+                self._item["input"] = msgspec.json.decode(given)
+            except (ValueError, RecursionError):
+                return None
+        self._progress.kept += 1
+        entry = {"index": self._progress.kept - 1, **self._place, "item": self._item}
+        return Step({OUTPUT_ITEMS: [entry]})
+
+
+DIALECT = "anthropic"
+"""Whose items they are."""
+
 _BLOCKS: Mapping[str, type[Block]] = {
     "text": TextBlock,
     "thinking": ThinkingBlock,
     "redacted_thinking": RedactedThinkingBlock,
     "tool_use": ToolUseBlock,
+    UNKNOWN: Block,
 }
 
 
 def block(start: JsonObject, progress: Progress) -> Block:
     """Give the reader of a block that starts like this. Raises `MalformedResponse`."""
-    return _BLOCKS.get(_text(start, "type"), Block)(start, progress)
+    return _BLOCKS.get(_text(start, "type"), KeptBlock)(start, progress)
 
 
 def _text(source: JsonObject, key: str) -> str:

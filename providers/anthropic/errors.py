@@ -17,6 +17,7 @@ from providers.errors import (
     ContextLengthExceeded,
     QuotaExhausted,
     RequestRejected,
+    UnsupportedParameter,
     UpstreamError,
     class_for_status,
 )
@@ -55,6 +56,12 @@ _WORDS: tuple[tuple[str, type[UpstreamError]], ...] = (
     ("reached your specified api usage limits", QuotaExhausted),
     ("credit balance is too low", QuotaExhausted),
     ("blocked by content filtering policy", ContentPolicyViolation),
+    # Fields that models differ in: another target may take them.
+    ("extra inputs are not permitted", UnsupportedParameter),
+    ("not supported", UnsupportedParameter),
+    ("does not support", UnsupportedParameter),
+    ("deprecated for this model", UnsupportedParameter),
+    ("cannot both be specified", UnsupportedParameter),
 )
 
 _PARAM = re.compile(r"([a-z_]+(?:\.[\w-]+)*): ")

@@ -12,26 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from providers import shape
+from providers import echoed, kept, shape
 from providers.anthropic import tools
+from providers.anthropic.blocks import DIALECT
 from providers.anthropic.content import blocks
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject
 
-_ECHOED = frozenset(
-    {
-        "annotations",
-        "audio",
-        "extra_content",
-        "images",
-        "name",
-        "parsed",
-        "provider_specific_fields",
-        "reasoning",
-        "reasoning_content",
-        "reasoning_details",
-    }
-)
+_ECHOED = echoed.FIELDS | {"audio", "name"}
 
 
 @dataclass(slots=True)
@@ -99,16 +87,24 @@ def _assistant(talk: Conversation, message: JsonObject, at: str) -> None:
         raise UnsupportedParameter(f"Anthropic cannot take `{at}.audio`.", param=f"{at}.audio")
     # `index` is ours: it numbers the blocks in a stream.
     thoughts = _objects(message, "thinking_blocks", at)
-    found: list[JsonObject] = [{k: v for k, v in block.items() if k != "index"} for block in thoughts]
-    found += blocks(message.get("content"), f"{at}.content")
-    found += blocks(message.get("refusal"), f"{at}.refusal")
-    calls = _objects(message, "tool_calls", at)
-    found += [_tool_use(call, f"{at}.tool_calls[{i}]") for i, call in enumerate(calls)]
+    found: list[JsonObject] = [
+        {k: v for k, v in block.items() if k != "index"} for block in thoughts if _is_theirs(block)
+    ]
+    said = blocks(message.get("content"), f"{at}.content") + blocks(message.get("refusal"), f"{at}.refusal")
+    used = [
+        _tool_use(call, f"{at}.tool_calls[{i}]") for i, call in enumerate(_objects(message, "tool_calls", at))
+    ]
     if message.get("function_call") is not None:
         talk.function_calls += 1
-        found.append(_use(_function_id(talk), message["function_call"], f"{at}.function_call"))
+        used.append(_use(_function_id(talk), message["function_call"], f"{at}.function_call"))
+    found += kept.woven(kept.read(message, at, DIALECT), said, used)
     translated = ("thinking_blocks", "content", "refusal", "tool_calls", "function_call")
     talk.append("assistant", found, _rest(message, *translated))
+
+
+def _is_theirs(block: JsonObject) -> bool:
+    # Thoughts of another vendor have no signature, without which they are a 400.
+    return block.get("type") != "thinking" or bool(block.get("signature"))
 
 
 def _tool(talk: Conversation, message: JsonObject, at: str) -> None:

@@ -14,7 +14,7 @@ https://platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-from providers.anthropic import settings, tools
+from providers.anthropic import settings, thinking, tools
 from providers.anthropic.content import blocks
 from providers.anthropic.fields import unsupported
 from providers.anthropic.messages import conversation
@@ -45,17 +45,26 @@ def body(call: Call, target: Target) -> JsonObject:
     keep_names = target.quirks.message_names and "name" not in target.drop
     talk = conversation(fields.get("messages"), keep_names=keep_names)
     given = most_tokens(fields)
-    most = (target.max_tokens or DEFAULT_MAX_TOKENS) if given is None else given
-    result: JsonObject = {"model": target.model, "max_tokens": most}
+    thoughts = thinking.asked(fields, given, target)
+    result: JsonObject = {"model": target.model, "max_tokens": _most(given, thoughts, target)}
     if system := [*blocks(fields.get("system"), "system"), *talk.system, *_json_instruction(fields)]:
         result["system"] = system
     result["messages"] = talk.messages
     for translate in (tools.tools, *settings.TRANSLATIONS):
         merge(result, translate(fields))
+    merge(result, thoughts)
     merge(result, {name: value for name, value in fields.items() if name not in _KNOWN})
     if "tools" not in result and "tool_choice" not in result:
         result |= tools.redeclared(talk.messages)
     return result
+
+
+def _most(given: int | None, thoughts: JsonObject, target: Target) -> int:
+    """Give the cap, which holds for thoughts too: what is to be thought comes on top of one that nobody asked for."""
+    if given is not None:
+        return given
+    budget: int = thoughts.get("thinking", {}).get("budget_tokens", 0)
+    return (target.max_tokens or DEFAULT_MAX_TOKENS) + budget
 
 
 def _refuse(fields: JsonObject) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from providers import shape
 from providers.anthropic.fields import unsupported
 from providers.asked import answer_format, merge
-from providers.errors import RequestRejected, UnsupportedParameter
+from providers.errors import UnsupportedParameter
 from providers.types import JsonObject
 
 
@@ -39,34 +39,15 @@ def _temperature(fields: JsonObject) -> JsonObject:
 
 def _stop(fields: JsonObject) -> JsonObject:
     stop = fields.get("stop", [])
-    sequences = [stop] if isinstance(stop, str) else shape.listing(stop, "stop")
-    # Anthropic refuses sequences of white space alone.
-    sequences = [s for i, s in enumerate(sequences) if shape.text(s, f"stop[{i}]").strip()]
-    return {"stop_sequences": sequences} if sequences else {}
-
-
-def _effort(fields: JsonObject) -> JsonObject:
-    if "reasoning_effort" not in fields:
-        return {}
-    effort = shape.text(fields["reasoning_effort"], "reasoning_effort")
-    if effort == "none":
-        return {"thinking": {"type": "disabled"}}
-    if effort not in _EFFORTS:
-        raise RequestRejected(
-            f"`reasoning_effort` must be one of none, {', '.join(_EFFORTS)}.", param="reasoning_effort"
+    given = [stop] if isinstance(stop, str) else shape.listing(stop, "stop")
+    sequences = [s for i, s in enumerate(given) if shape.text(s, f"stop[{i}]")]
+    if not all(each.strip() for each in sequences):
+        raise UnsupportedParameter(
+            "Anthropic takes no sequence of white space alone in `stop`. "
+            "To send requests without any, put `drop: [stop]` on the provider.",
+            param="stop",
         )
-    thinking = {} if "thinking" in fields else {"thinking": {"type": "adaptive"}}
-    return {"output_config": {"effort": _EFFORTS[effort]}, **thinking}
-
-
-_EFFORTS = {
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "xhigh",
-    "max": "max",
-}
+    return {"stop_sequences": sequences} if sequences else {}
 
 
 def _user(fields: JsonObject) -> JsonObject:
@@ -104,7 +85,6 @@ TRANSLATIONS: tuple[Callable[[JsonObject], JsonObject], ...] = (
     _response_format,
     _temperature,
     _stop,
-    _effort,
     _user,
     _service_tier,
     _stream,

@@ -20,6 +20,12 @@ class OutputDetails(msgspec.Struct, frozen=True):
     thinking_tokens: Count | None = None
 
 
+class ServerTools(msgspec.Struct, frozen=True):
+    """What the provider's own tools did, as far as it is billed."""
+
+    web_search_requests: Count | None = None
+
+
 class WireUsage(msgspec.Struct, frozen=True):
     """Tokens as Anthropic counts them: `input_tokens` leaves the cached parts out."""
 
@@ -28,6 +34,7 @@ class WireUsage(msgspec.Struct, frozen=True):
     cache_read_input_tokens: Count | None = None
     output_tokens: Count | None = None
     output_tokens_details: OutputDetails | None = None
+    server_tool_use: ServerTools | None = None
 
     def updated(self, later: WireUsage) -> WireUsage:
         """Give the later counts, and these where the later ones are silent."""
@@ -47,6 +54,7 @@ class WireUsage(msgspec.Struct, frozen=True):
             cached_tokens=read,
             cache_write_tokens=written,
             reasoning_tokens=(details.thinking_tokens or 0) if details else 0,
+            searches=(self.server_tool_use.web_search_requests or 0) if self.server_tool_use else 0,
         )
 
 
@@ -135,4 +143,5 @@ def usage_json(usage: Usage) -> JsonObject:
             "cache_write_tokens": usage.cache_write_tokens,
         },
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        **({"server_tool_use": {"web_search_requests": usage.searches}} if usage.searches else {}),
     }

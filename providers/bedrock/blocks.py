@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from providers.anthropic.blocks import UNKNOWN
 from providers.errors import MalformedResponse
 from providers.types import Json, JsonObject
 
-_NOTHING: JsonObject = {"type": "unknown"}
+_NOTHING: JsonObject = {"type": UNKNOWN}
 
 
 def whole(block: JsonObject) -> JsonObject:

@@ -58,7 +58,7 @@ def body(call: Call, target: Target) -> JsonObject:
         result["system"] = system
     for part in (
         *(translate(fields) for translate in settings.TRANSLATIONS),
-        settings.effort(fields, family),
+        settings.effort(fields, family, target),
         {} if "toolConfig" in fields else tools(fields, talk.tools, family),
         {name: fields[name] for name in fields if name in _NATIVE},
         {MORE: own} if (own := {name: fields[name] for name in fields if name not in _KNOWN}) else {},

@@ -10,13 +10,13 @@ from collections.abc import Callable
 import msgspec
 
 from providers import shape
+from providers.anthropic.thinking import effort_of
 from providers.asked import answer_format
 from providers.bedrock.families import Family
 from providers.caps import most_tokens
-from providers.errors import RequestRejected, UnsupportedParameter
-from providers.types import JsonObject
+from providers.errors import UnsupportedParameter
+from providers.types import JsonObject, Target
 
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _TIERS = {"auto": None, "default": "default", "flex": "flex", "priority": "priority", "reserved": "reserved"}
 
 
@@ -85,16 +85,16 @@ def _service_tier(fields: JsonObject) -> JsonObject:
     return {"serviceTier": {"type": _TIERS[tier]}} if _TIERS[tier] else {}
 
 
-def effort(fields: JsonObject, family: Family) -> JsonObject:
-    """Give what stands for `reasoning_effort`, which models have in ways of their own. Raises `RequestRejected`."""
-    if "reasoning_effort" not in fields:
+def effort(fields: JsonObject, family: Family, target: Target) -> JsonObject:
+    """Give what stands for `reasoning_effort`, which models have in ways of their own.
+
+    Raises `RequestRejected`, `UnsupportedParameter`.
+    """
+    wanted = effort_of(fields)
+    if wanted is None:
         return {}
-    wanted = shape.text(fields["reasoning_effort"], "reasoning_effort")
-    if wanted not in _EFFORTS:
-        raise RequestRejected(
-            f"`reasoning_effort` must be one of {', '.join(_EFFORTS)}.", param="reasoning_effort"
-        )
-    return family.effort(wanted)
+    cap = most_tokens(fields)
+    return family.effort(wanted, target.max_tokens if cap is None else cap, target)
 
 
 TRANSLATIONS: tuple[Callable[[JsonObject], JsonObject], ...] = (

@@ -11,17 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from providers import shape
+from providers import echoed, shape
 from providers.cohere.names import theirs
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject, Target
 
-_ECHOED = frozenset(
-    {
-        *("annotations", "audio", "name", "parsed", "provider_specific_fields"),
-        *("reasoning", "reasoning_content", "reasoning_details", "refusal", "thinking_blocks"),
-    }
-)
+_ECHOED = (echoed.FIELDS - {"citations", "tool_plan"}) | {"audio", "name", "refusal"}
 
 
 def messages(value: Json, target: Target) -> list[JsonObject]:

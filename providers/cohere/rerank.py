@@ -51,11 +51,16 @@ class _Answer(msgspec.Struct):
 
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
+    body = {"model": target.model, **asked(call, target)}
+    return post(f"{target.base_url}/v2/rerank", body, bearer(target), target, stream=False)
+
+
+def asked(call: Call, target: Target) -> JsonObject:
+    """Give the body, without the model. Raises `UnsupportedParameter` and `RequestRejected`."""
     fields = named(call.body, target, _OURS)
     refuse(fields, _OF_V1, target)
     untouched = {name: value for name, value in fields.items() if name not in _OURS | _OF_V1.keys()}
-    body: JsonObject = {"model": target.model, **untouched, "documents": _documents(fields)}
-    return post(f"{target.base_url}/v2/rerank", body, bearer(target), target, stream=False)
+    return {**untouched, "documents": _documents(fields)}
 
 
 def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply:  # noqa: ARG001 - the contract's
@@ -71,9 +76,14 @@ def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply
     usage = Usage(input_tokens=int(units.input_tokens or 0), searches=int(units.search_units or 0))
     if call.body.get("return_documents") is not True:
         return Reply(body, usage)
-    for result in value["results"]:
-        result["document"] = _document(call.body, result["index"])
-    return Reply(msgspec.json.encode(value), usage)
+    return Reply(msgspec.json.encode({**value, "results": with_documents(call, value["results"])}), usage)
+
+
+def with_documents(call: Call, results: list[JsonObject]) -> list[JsonObject]:
+    """Give results with the documents that they rank, where the call asks for them. Raises `MalformedResponse`."""
+    if call.body.get("return_documents") is not True:
+        return results
+    return [{**each, "document": _document(call.body, each["index"])} for each in results]
 
 
 def open_stream(call: Call, target: Target, head: Head) -> StreamDecoder:  # noqa: ARG001 - the contract's

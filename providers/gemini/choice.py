@@ -11,11 +11,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from providers.echoed import OUTPUT_ITEMS
 from providers.errors import MalformedResponse
 from providers.gemini import finish, signatures, wire
 from providers.gemini.grounding import citations
 from providers.gemini.tools import may_cite, speaks_functions
 from providers.types import Call, Json, JsonObject
+
+DIALECT = "gemini"
+"""Whose items they are that a chat has no place for."""
 
 
 class Step(NamedTuple):
@@ -37,6 +41,7 @@ class Choice:
         self._spoke = False
         self._calls = 0
         self._images = 0
+        self._kept = 0
         self._text: list[str] = []
         self._signature: str | None = None
         self._grounding: JsonObject | None = None
@@ -92,6 +97,8 @@ class Choice:
             # Pictures among the thoughts are drafts.
             if not part.thought:
                 self._show(part.inline_data, part.thought_signature, delta)
+        elif (code := part.of_code()) is not None:
+            self._keep(code, delta)
         elif part.thought_signature is not None:
             self._signature = part.thought_signature
 
@@ -110,6 +117,11 @@ class Choice:
         delta.setdefault("tool_calls", []).append(
             {**made, "function": function, **signatures.shown(signature)}
         )
+
+    def _keep(self, item: JsonObject, delta: JsonObject) -> None:
+        place = {"after_text": self._spoke, "after_calls": self._calls, "dialect": DIALECT}
+        delta.setdefault(OUTPUT_ITEMS, []).append({"index": self._kept, **place, "item": item})
+        self._kept += 1
 
     def _show(self, blob: wire.Blob, signature: str | None, delta: JsonObject) -> None:
         url = f"data:{blob.mime_type};base64,{blob.data}"

@@ -51,6 +51,12 @@ _WORDS: tuple[tuple[str, type[e.UpstreamError]], ...] = (
     ("api key expired", e.CredentialRejected),
     ("user location is not supported", e.CredentialRejected),
     ("billing", e.QuotaExhausted),
+    # Fields that models differ in: another target may take them.
+    ("is not enabled for", e.UnsupportedParameter),
+    ("not supported", e.UnsupportedParameter),
+    ("does not support", e.UnsupportedParameter),
+    ("is unsupported", e.UnsupportedParameter),
+    ("only works in thinking mode", e.UnsupportedParameter),
 )
 
 _NO_QUOTA = re.compile(r"perday|limit: 0\b", re.IGNORECASE)

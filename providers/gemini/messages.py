@@ -13,26 +13,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from providers import shape
+from providers import echoed, kept, shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.gemini import signatures
+from providers.gemini.choice import DIALECT
 from providers.gemini.content import parts
 from providers.types import Json, JsonObject, Target
 
-_ECHOED = frozenset(
-    {
-        "annotations",
-        "audio",
-        "extra_content",
-        "name",
-        "parsed",
-        "provider_specific_fields",
-        "reasoning",
-        "reasoning_content",
-        "reasoning_details",
-        "thinking_blocks",
-    }
-)
+_ECHOED = echoed.FIELDS | {"audio", "name"}
 
 
 @dataclass(slots=True)
@@ -105,7 +93,7 @@ def _assistant(talk: Conversation, message: JsonObject, at: str) -> None:
         *before, last = found or [{"text": ""}]
         found = [*before, {**last, **signature}]
     found += _images(message, at)
-    found += _calls(talk, message, at)
+    found = [*kept.woven(kept.read(message, at, DIALECT), found, _calls(talk, message, at))]
     talk.append(
         "answer", found, _rest(message, "content", "refusal", "images", "tool_calls", "function_call")
     )

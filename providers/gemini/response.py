@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
+from providers.echoed import OUTPUT_ITEMS
 from providers.errors import MalformedResponse
 from providers.gemini import wire
 from providers.gemini.choice import Choice
 from providers.gemini.errors import reported, under_success
 from providers.types import Call, JsonObject, Reply, Target
 
-_LISTS = ("tool_calls", "images", "annotations")
+_LISTS = ("tool_calls", "images", "annotations", OUTPUT_ITEMS)
 
 
 def reply(call: Call, target: Target, body: bytes) -> Reply:

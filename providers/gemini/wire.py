@@ -42,6 +42,16 @@ class Part(_Struct, frozen=True):
     thought_signature: str | None = None
     function_call: FunctionCall | None = None
     inline_data: Blob | None = None
+    executable_code: JsonObject | None = None
+    code_execution_result: JsonObject | None = None
+
+    def of_code(self) -> JsonObject | None:
+        """Give the part as it came, where it is what the provider's own tool for code has written or found."""
+        found = {"executableCode": self.executable_code, "codeExecutionResult": self.code_execution_result}
+        part: JsonObject = {name: value for name, value in found.items() if value is not None}
+        if part and self.thought_signature is not None:
+            part["thoughtSignature"] = self.thought_signature
+        return part or None
 
 
 class Content(_Struct, frozen=True):
@@ -125,16 +135,17 @@ class WireUsage(_Struct, frozen=True):
             output_tokens=outputs,
             cached_tokens=min(self.cached_content_token_count or 0, inputs),
             reasoning_tokens=thoughts,
-            audio_input_tokens=min(_audio(self.prompt_tokens_details), inputs),
-            audio_output_tokens=min(_audio(self.candidates_tokens_details), outputs),
+            audio_input_tokens=min(_of("AUDIO", self.prompt_tokens_details), inputs),
+            audio_output_tokens=min(_of("AUDIO", self.candidates_tokens_details), outputs),
+            image_output_tokens=min(_of("IMAGE", self.candidates_tokens_details), outputs),
         )
 
 
-def _audio(counts: list[ModalityCount] | None) -> int:
+def _of(modality: str, counts: list[ModalityCount] | None) -> int:
     # A loop: this is once an event, and a generator takes several times as long.
     total = 0
     for count in counts or ():
-        if count.modality == "AUDIO":
+        if count.modality == modality:
             total += count.token_count
     return total
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers import shape
+from providers import echoed, shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.types import Json, JsonObject, Target
 
@@ -20,12 +20,9 @@ _ROLES: Mapping[str, str] = {
 }
 
 _TRANSLATED = frozenset(
-    {
-        *("annotations", "audio", "content", "function_call", "name", "parsed", "provider_specific_fields"),
-        *("reasoning", "reasoning_content", "reasoning_details", "refusal", "role", "thinking_blocks"),
-        *("tool_call_id", "tool_calls"),
-    }
+    {"audio", "content", "function_call", "name", "refusal", "role", "tool_call_id", "tool_calls"}
 )
+_ANSWERED = _TRANSLATED | echoed.FIELDS
 
 
 def messages(value: Json, target: Target) -> list[JsonObject]:
@@ -71,7 +68,8 @@ def _message(message: JsonObject, at: str, called: dict[str, str]) -> JsonObject
         answered = shape.text(message.get("tool_call_id"), f"{at}.tool_call_id")
         named = {"tool_name": called[answered]} if answered in called else {}
         said |= {"tool_call_id": answered, **named}
-    rest = {name: item for name, item in message.items() if name not in _TRANSLATED and item is not None}
+    known = _ANSWERED if message["role"] == "assistant" else _TRANSLATED
+    rest = {name: item for name, item in message.items() if name not in known and item is not None}
     return {**said, **rest}
 
 

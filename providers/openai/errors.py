@@ -89,6 +89,7 @@ PHRASES = (
     _phrase("used all available credits", e.QuotaExhausted, 403, 429),  # xAI: the code of any rate limit
     _phrase("monthly spending limit", e.QuotaExhausted, 403, 429),  # xAI
     _phrase("budget has been exceeded", e.QuotaExhausted, 400, 429),  # Blackbox
+    _phrase("free-models-per-day", e.QuotaExhausted, 429),  # OpenRouter: the code of any rate limit
     _phrase("usage limit", e.QuotaExhausted, 429),  # Ollama's cloud: by the hour or week
     _phrase("request too large for", e.RequestTooLarge, 429),  # OpenAI: larger than a whole minute's limit
 )

@@ -12,6 +12,7 @@ from providers.types import Head, RateLimits
 _REMAINING_REQUESTS = (
     "x-ratelimit-remaining-requests",
     "x-ratelimit-remaining-req-minute",
+    "x-ratelimit-remaining-req-10-second",
     "x-ratelimit-remaining",
 )
 _REMAINING_TOKENS = (

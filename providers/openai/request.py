@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from providers import forms
-from providers.asked import leave_out
+from providers.asked import IMAGE_LOOKS, RANKED_PARTS, leave_out
 from providers.errors import RequestRejected
-from providers.openai import spelling
+from providers.openai import refusing, spelling
 from providers.openai.wire import encode
 from providers.types import (
     Call,
@@ -25,6 +25,7 @@ from providers.types import (
 )
 
 _STREAMED = frozenset({Operation.CHAT, Operation.COMPLETIONS})
+Check = Callable[[JsonObject, Target], None]
 Body = bytes | tuple[bytes | Content | InBase64, ...]
 _ACCEPTED = {Delivery.WHOLE: "application/json", Delivery.BYTES: "*/*"}
 
@@ -79,8 +80,9 @@ def headers(call: Call, target: Target, media: str = "") -> tuple[tuple[str, str
 def fields(call: Call, target: Target) -> JsonObject:
     """Give the client's fields with the target's names, drops and quirks."""
     body = {name: value for name, value in call.body.items() if name not in target.drop}
-    if call.operation is Operation.CHAT and target.quirks.lacks:
-        leave_out(body, target.quirks.lacks, target)
+    for applies, check in _CHECKS.get(call.operation, ()):
+        if applies(target.quirks):
+            check(body, target)
     for ours, theirs in target.rename.items():
         # Where the client gave both spellings, neither is ours to discard.
         if ours in body and theirs not in body:
@@ -99,6 +101,8 @@ def _spell(body: JsonObject, quirks: Quirks) -> None:
     for applies, change in _CHANGES:
         if applies(quirks):
             change(body)
+    if quirks.foreign_fields:
+        spelling.without_foreign(body, quirks.foreign_fields)
     spelling.respell(body, quirks.respell)
 
 
@@ -168,6 +172,33 @@ def short_call_id(id: str) -> str:
     return "".join(digits)
 
 
+_Checks = tuple[tuple[Callable[[Quirks], bool], Check], ...]
+
+
+def _lacked(of: frozenset[str] | None = None) -> _Checks:
+    """Give the check of what a provider lacks; `of`: the fields that are looked at, where it is not all."""
+
+    def check(body: JsonObject, target: Target) -> None:
+        lacks = target.quirks.lacks
+        leave_out(body, lacks if of is None else lacks & of, target)
+
+    return ((lambda quirks: bool(quirks.lacks), check),)
+
+
+_CHECKS: Mapping[Operation, _Checks] = {
+    Operation.COMPLETIONS: _lacked(),
+    # Chats and images have fields of one name that a provider may take of the one alone, such as `n`.
+    Operation.RERANK: _lacked(RANKED_PARTS),
+    Operation.IMAGE_GENERATION: _lacked(IMAGE_LOOKS),
+    Operation.IMAGE_EDIT: _lacked(IMAGE_LOOKS),
+    Operation.CHAT: (
+        *_lacked(),
+        (lambda quirks: bool(quirks.foreign_parts), refusing.parts),
+        (lambda quirks: not quirks.fetches, refusing.addresses),
+        (lambda quirks: not quirks.schemas, refusing.schema),
+    ),
+    Operation.EMBEDDINGS: ((lambda quirks: not quirks.vectors_cut, refusing.dimensions),),
+}
 _CHANGES: tuple[tuple[Callable[[Quirks], bool], Callable[[JsonObject], None]], ...] = (
     (lambda quirks: not quirks.developer_role, _developer_as_system),
     (lambda quirks: not quirks.message_names, _without_names),

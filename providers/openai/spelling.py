@@ -34,6 +34,28 @@ def cache_key(body: Mapping[str, Json], header: str) -> dict[str, str]:
     return {header: key} if fits and key else {}
 
 
+def without_foreign(body: JsonObject, fields: frozenset[str]) -> None:
+    """Leave out what an earlier answer of another vendor had, in its message and its calls of tools."""
+    each_message(body, lambda message: _own(message, fields))
+
+
+def _own(message: JsonObject, fields: frozenset[str]) -> JsonObject:
+    if not fields.isdisjoint(message):
+        message = {name: value for name, value in message.items() if name not in fields}
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and any(
+        isinstance(each, dict) and not fields.isdisjoint(each) for each in calls
+    ):
+        own = [
+            {name: value for name, value in each.items() if name not in fields}
+            if isinstance(each, dict)
+            else each
+            for each in calls
+        ]
+        message = {**message, "tool_calls": own}
+    return message
+
+
 def switch_thinking(body: JsonObject) -> None:
     """Say `reasoning_effort: none` as `thinking: {type: disabled}` (api-docs.deepseek.com, thinking mode)."""
     if body.get("reasoning_effort") == "none":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from providers.openai.counts import seconds
 from providers.openai.wire import whole_number
 from providers.types import Json, JsonObject, Quirks, Usage
 
@@ -29,6 +30,11 @@ def read(usage: Json, quirks: Quirks) -> Usage | None:
         reasoning_tokens=min(_count(outputs, "reasoning_tokens"), output_tokens),
         audio_input_tokens=min(_count(inputs, "audio_tokens"), input_tokens),
         audio_output_tokens=min(_count(outputs, "audio_tokens"), output_tokens),
+        # Of pictures that are shown nothing is told apart: cached ones would count at the full price.
+        image_output_tokens=min(_count(outputs, "image_tokens"), output_tokens),
+        # OpenRouter's own searches.
+        searches=_count(_object(usage.get("server_tool_use")), "web_search_requests"),
+        audio_seconds=seconds(usage.get("prompt_audio_seconds")),  # Mistral bills sound by the minute
     )
 
 

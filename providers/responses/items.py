@@ -12,9 +12,9 @@ Wire format: https://platform.openai.com/docs/api-reference/responses/create (in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from providers import shape
+from providers import echoed, kept, shape
 from providers.errors import RequestRejected, UnsupportedParameter
 from providers.responses import content
 from providers.types import Json, JsonObject, Target
@@ -72,16 +72,9 @@ def _assistant(talk: _Talk, message: JsonObject, at: str) -> Iterator[JsonObject
         name = "audio" if message.get("audio") is not None else "function_call"
         raise UnsupportedParameter(f"`{talk.target.name}` cannot take `{at}.{name}`.", param=f"{at}.{name}")
     calls = [_call(talk, *each) for each in _objects(message, "tool_calls", at)]
-    kept = [_kept(*each) for each in _objects(message, "output_items", at)]
-    kept = [each for each in kept if _usable(each.item, stored=talk.stored)]
-    yield from (each.item for each in kept if each.place == (False, 0))
-    yield from _said(message, at)
-    for count in range(len(calls) + 1):
-        # Those behind a call that the client has taken out stand where it was.
-        yield from (
-            each.item for each in kept if each.place != (False, 0) and min(each.place[1], len(calls)) == count
-        )
-        yield from calls[count : count + 1]
+    items = (replace(each, item=_bare(each.item)) for each in kept.read(message, at, kept.RESPONSES))
+    usable = [each for each in items if _usable(each.item, stored=talk.stored)]
+    yield from kept.woven(usable, list(_said(message, at)), calls)
 
 
 def _said(message: JsonObject, at: str) -> Iterator[JsonObject]:
@@ -94,21 +87,9 @@ def _said(message: JsonObject, at: str) -> Iterator[JsonObject]:
         yield {"role": "assistant", "content": said}
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    item: JsonObject
-    place: tuple[bool, int]
-    """Whether text came before it, and how many calls."""
-
-
-def _kept(entry: JsonObject, at: str) -> _Kept:
-    item = shape.mapping(entry.get("item"), f"{at}.item")
-    after = entry.get("after_calls", 0)
-    if not isinstance(after, int) or isinstance(after, bool) or after < 0:
-        raise shape.wrong(f"{at}.after_calls", "a whole number", after)
+def _bare(item: JsonObject) -> JsonObject:
     # A state of its own is what the API gives and does not take.
-    item = {name: value for name, value in item.items() if name != "status" and value is not None}
-    return _Kept(item, (entry.get("after_text") is True, after))
+    return {name: value for name, value in item.items() if name != "status" and value is not None}
 
 
 def _usable(item: JsonObject, *, stored: bool) -> bool:
@@ -118,7 +99,7 @@ def _usable(item: JsonObject, *, stored: bool) -> bool:
 
 def _call(talk: _Talk, call: JsonObject, at: str) -> JsonObject:
     call_id = shape.text(call.get("id"), f"{at}.id")
-    rest = _rest(call, "id", "type", "index", "function", "custom")
+    rest = _rest(call, "id", "type", "index", "function", "custom", *echoed.FIELDS)
     if "function" not in call and "custom" in call:
         talk.custom.add(call_id)
         custom = shape.mapping(call["custom"], f"{at}.custom")

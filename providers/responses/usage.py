@@ -31,6 +31,8 @@ def read(usage: Json) -> Usage | None:
         reasoning_tokens=min(_count(outputs, "reasoning_tokens"), output_tokens),
         audio_input_tokens=min(_count(inputs, "audio_tokens"), input_tokens),
         audio_output_tokens=min(_count(outputs, "audio_tokens"), output_tokens),
+        image_output_tokens=min(_count(outputs, "image_tokens"), output_tokens),
+        searches=_count(_object(_object(counts.get("tool_calls_details")).get("web_search")), "invocation"),
     )
 
 

@@ -20,7 +20,7 @@ SECRET = "sk-this-must-never-be-seen"
 CREATED = 1_795_161_600
 OK = Head(200, {"content-type": "application/json"})
 
-MODELS = {"bedrock": "cohere.embed-some-model"}
+MODELS = {"bedrock": "cohere.embed-cohere.rerank-nova-canvas-some-model"}
 """Where the model's name decides how it is asked."""
 
 _OPERATIONS = {

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 from providers.adapter import Adapter, Knowing, Pointing
 from providers.catalog import CATALOG
-from providers.errors import RequestRejected, StreamTruncated, UnsupportedParameter, UpstreamError
+from providers.errors import (
+    ContentPolicyViolation,
+    MalformedResponse,
+    RequestRejected,
+    ServerFault,
+    StreamTruncated,
+    UnsupportedParameter,
+    UpstreamError,
+)
 from providers.registry import DIALECTS, adapter_for
 from providers.types import Call, Delivery, Head, HttpRequest, InBase64, Operation, Reply, Upload, Usage
 from tests.contract import recorded
@@ -43,6 +51,7 @@ FIELDS: dict[Operation, dict[str, Any]] = {
     Operation.VIDEO: {"prompt": "a cat"},
     Operation.SPEECH: {"input": "Hello"},
     Operation.MODERATION: {"input": "Hello"},
+    Operation.TRANSCRIPTION: {"language": "en"},
 }
 FILES = {Operation.IMAGE_EDIT: IMAGE, Operation.TRANSCRIPTION: SOUND, Operation.TRANSLATION: SOUND}
 JOBS = (Operation.VIDEO_STATUS, Operation.VIDEO_CONTENT, Operation.VIDEO_DELETE)
@@ -106,8 +115,8 @@ def test_every_provider_that_serves_one_is_asked_with_its_credential_and_its_mod
             continue
         parts = (request.body,) if isinstance(request.body, bytes) else request.body
         text = b"".join(part for part in parts if isinstance(part, bytes))
-        # Google's address names the model.
-        assert b"some-model" in text or "/some-model:" in request.url, case
+        # The addresses of Google and AWS name the model.
+        assert b"some-model" in text or "some-model" in request.url, case
         assert b"public" not in text, case
         if asked.files:
             contents = [part.content if isinstance(part, InBase64) else part for part in parts]
@@ -233,6 +242,24 @@ def test_rerank_of_others_has_coheres_shape() -> None:
     assert built("groq", Operation.RERANK).url.endswith("/openai/v1/reranking")
 
 
+def test_what_rankings_and_images_would_lose_in_silence_is_refused() -> None:
+    for operation, field, value, neutral, providers in (
+        (Operation.RERANK, "rank_fields", ["title"], ["text"], ("vllm", "llamacpp")),
+        (Operation.RERANK, "max_tokens_per_doc", 9, None, ("vllm", "llamacpp", "together")),
+        (Operation.IMAGE_GENERATION, "quality", "high", "auto", ("xai", "together")),
+        (Operation.IMAGE_GENERATION, "style", "vivid", None, ("xai", "together")),
+        (Operation.IMAGE_EDIT, "background", "transparent", "opaque", ("xai",)),
+    ):
+        for provider in providers:
+            with pytest.raises(UnsupportedParameter, match=f"{provider}/some-model.*{field}"):
+                built(provider, operation, **{field: value})
+            body = built(provider, operation, **{field: neutral}).body
+            text = body if isinstance(body, bytes) else b"".join(p for p in body if isinstance(p, bytes))
+            assert field.encode() not in text
+    assert sent(built("openrouter", Operation.IMAGE_GENERATION, n=2))["n"] == 2
+    assert sent(built("together", Operation.RERANK, rank_fields=["title"]))["rank_fields"] == ["title"]
+
+
 def test_sizes_as_providers_spell_them() -> None:
     fields = {"size": "1920x1080", "response_format": "b64_json"}
     together = sent(built("together", Operation.IMAGE_GENERATION, **fields))
@@ -257,6 +284,32 @@ def test_sizes_as_providers_spell_them() -> None:
         "prompt": "a hat",
         "image": {"url": "data:image/png;base64,Qg=="},
     }
+
+
+def test_fireworks_makes_images_by_way_of_a_workflow() -> None:
+    row = replace(recorded.target("fireworks"), model="accounts/fireworks/models/flux-1-schnell-fp8")
+    found = adapter("fireworks", Operation.IMAGE_GENERATION)
+    asked = call(Operation.IMAGE_GENERATION, size="1920x1080", n=1, seed=7, response_format="b64_json")
+    request = found.build_request(asked, row)
+    assert request.url.endswith("/v1/workflows/accounts/fireworks/models/flux-1-schnell-fp8/text_to_image")
+    assert sent(request) == {"prompt": "a cat", "aspect_ratio": "16:9", "seed": 7}
+    answer = {"id": "x", "base64": ["AAAA"], "finishReason": "SUCCESS", "seed": 7}
+    reply = said("fireworks", Operation.IMAGE_GENERATION, answer)
+    assert json.loads(reply.body) == {"created": CREATED, "data": [{"b64_json": "AAAA"}]}
+    assert reply.usage == Usage(images=1)
+    for broken, kind in (
+        ({**answer, "finishReason": "CONTENT_FILTERED"}, ContentPolicyViolation),
+        ({**answer, "finishReason": "ERROR"}, ServerFault),
+        ({**answer, "base64": []}, MalformedResponse),
+    ):
+        with pytest.raises(kind):
+            said("fireworks", Operation.IMAGE_GENERATION, broken)
+    for name, value in (("n", 2), ("size", "1000x333"), ("quality", "high"), ("response_format", "url")):
+        with pytest.raises(UnsupportedParameter, match=name):
+            found.build_request(call(Operation.IMAGE_GENERATION, **{name: value}), row)
+    for model in ("../../../v1/models", "a b", "accounts//x", "a?x=1"):
+        with pytest.raises(RequestRejected, match="model"):
+            found.build_request(asked, replace(row, model=model))
 
 
 def test_blackbox_makes_images_by_way_of_chat() -> None:

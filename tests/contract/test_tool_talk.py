@@ -102,6 +102,7 @@ WIRES = {
     "openai": OPENAI,
     "azure": OPENAI,
     "blackbox": OPENAI,
+    "fireworks": OPENAI,
     "mistral": OPENAI,
     "openrouter": OPENAI,
     "responses": RESPONSES,

@@ -47,6 +47,22 @@ def test_bedrock(rig: Rig, openai: OpenAI) -> None:
     assert json.loads(calls[0].function.arguments) == {"location": "Paris"}
 
 
+def test_bedrock_draws_ranks_and_says_who_else_speaks(rig: Rig, openai: OpenAI) -> None:
+    drawing, ranking = rig.upstream.slot("amazon.nova-canvas-v1:0"), rig.upstream.slot("cohere.rerank-v3-5:0")
+    drawing.script(act.json_reply({"images": ["AAAA"], "error": None}))
+    made = openai.images.generate(model=f"bed/{drawing.name}", prompt="a cat", size="1024x1024")
+    assert made.data is not None
+    assert [image.b64_json for image in made.data] == ["AAAA"]
+    assert drawing.last.path == "/model/amazon.nova-canvas-v1%3A0/invoke"
+    ranking.script(act.json_reply({"results": [{"index": 1, "relevance_score": 0.9}]}))
+    body = {"model": f"bed/{ranking.name}", "query": "capital?", "documents": ["Berlin", "Paris"]}
+    ranked: Any = openai.post("/rerank", body=body, cast_to=object)
+    assert ranked["results"] == [{"index": 1, "relevance_score": 0.9}]
+    with pytest.raises(APIError, match="serve speech: .*exact") as caught:
+        openai.audio.speech.create(model=f"bed/{drawing.name}", voice="alloy", input="Hi.")
+    assert caught.value.code == "unsupported_operation"
+
+
 def test_bedrock_streams_that_fail(rig: Rig, openai: OpenAI) -> None:
     slot = rig.bedrock()
     whole = act.golden("bedrock/converse_stream_text.eventstream.bin")

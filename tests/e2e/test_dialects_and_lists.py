@@ -150,6 +150,12 @@ def test_vectors_and_rankings(gateway: Gateway, openai: OpenAI, upstream: Upstre
         {"authorization": f"Bearer {KEY}", "content-type": "application/json"},
     )
     assert [result["index"] for result in answer.json["results"]] == [0, 1]
+    upstream.slot("hear").script(act.json_reply({"text": "Hello."}))
+    sound = ("a.mp3", b"ID3", "audio/mpeg")
+    heard = openai.audio.transcriptions.create(model="cohere/hear", file=sound, language="en")
+    assert heard.text == "Hello."
+    with pytest.raises(BadRequestError, match="`cohere/hear` has to be told the `language`"):
+        openai.audio.transcriptions.create(model="cohere/hear", file=sound)
 
 
 def test_listed_models_are_shown_with_what_is_known(gateway: Gateway, openai: OpenAI) -> None:

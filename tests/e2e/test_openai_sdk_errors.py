@@ -124,6 +124,22 @@ def test_a_wrong_field(rig: Rig, openai: OpenAI) -> None:
     assert slot.requests == []
 
 
+def test_what_a_provider_cannot_take_is_told_with_its_name_and_the_models(rig: Rig, openai: OpenAI) -> None:
+    for slot, field, value in (
+        (rig.anthropic(), "seed", 7),
+        (rig.anthropic(), "temperature", 1.5),
+        (rig.anthropic(), "stop", ["\n"]),
+        (rig.gemini(), "logit_bias", {"1": 1}),
+        (rig.bedrock(), "service_tier", "scale"),
+        (rig.responses(), "seed", 7),
+    ):
+        error = ask(openai, model_of(slot), **{field: value})
+        assert (error.status_code, error.code, error.param) == (400, "unsupported_parameter", field)
+        assert f"`{model_of(slot)}`" in error.message
+        assert f"`{field}`" in error.message
+        assert slot.requests == []
+
+
 def test_a_wrong_path(openai: OpenAI) -> None:
     with pytest.raises(sdk.NotFoundError) as caught:
         openai.get("/nowhere", cast_to=object)

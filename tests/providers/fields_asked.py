@@ -108,7 +108,7 @@ _IMAGE = {
     OWN: {"acme_mode": "x"},
 }
 _SOUND = {
-    "language": {"language": "en"},
+    "language": {"language": "de"},
     "prompt": {"prompt": "Names"},
     "response_format: verbose_json": {"response_format": "verbose_json"},
     "response_format: srt": {"response_format": "srt"},
@@ -173,7 +173,8 @@ _TOLD_BESIDE: dict[Operation, tuple[Json, Json]] = {
             OWN: {"acme_mode": "x"},
         },
     ),
-    Operation.TRANSCRIPTION: ({FILES: (SOUND,)}, _SOUND),
+    # Cohere wants to know the language.
+    Operation.TRANSCRIPTION: ({"language": "en", FILES: (SOUND,)}, _SOUND),
     Operation.TRANSLATION: (
         {FILES: (SOUND,)},
         {

@@ -19,6 +19,8 @@ Json = Any
 Targets = list[tuple[str, Target]]
 MODELS = {
     Operation.CHAT: {"bedrock": "amazon.nova-lite-v1:0", "vertex": "gemini-2.5-flash"},
+    Operation.RERANK: {"bedrock": "cohere.rerank-v3-5:0"},
+    Operation.IMAGE_GENERATION: {"bedrock": "amazon.nova-canvas-v1:0"},
     Operation.EMBEDDINGS: {"bedrock": "amazon.titan-embed-text-v2:0", "vertex": "gemini-embedding-001"},
 }
 """Where the dialect, or what it takes, depends on the model, and the catalogue has no example that is plain."""
@@ -40,7 +42,7 @@ HEAD = f"""
 
 One request for each field was given to each provider's adapter: {TAKEN} travels as it is; {ELSEWHERE} travels in another
 name, place or form; {LEFT_OUT} is left out, since no answer depends on it, the gateway does it itself or the catalogue's `drop`
-names it; {REFUSED} is refused with a 400 that names it, unless `drop` says otherwise. What a model of a provider does not
+names it; {REFUSED} is refused with a 400 that names it, the provider and the model, unless `drop` says otherwise. What a model of a provider does not
 take, that provider refuses itself.
 """
 _FIELD = re.compile(

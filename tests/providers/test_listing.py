@@ -147,18 +147,10 @@ def test_vertex_lists_of_its_garden_what_can_be_called() -> None:
 
 
 def test_gemini_and_bedrock_tell_of_their_models_in_their_own_words() -> None:
-    gemini = {
-        "models": [
-            {
-                "name": "models/gemini-2.5-flash",
-                "inputTokenLimit": 1048576,
-                "outputTokenLimit": 65536,
-                "supportedGenerationMethods": ["generateContent", "countTokens"],
-                "thinking": True,
-            },
-            {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]},
-        ]
-    }
+    gemini = json.loads((GOLDEN / "gemini/models_list.json").read_bytes())
+    gemini["models"].append(
+        {"name": "models/gemini-embedding-001", "supportedGenerationMethods": ["embedContent"]}
+    )
     assert listed("gemini", gemini) == {
         "gemini-2.5-flash": ModelFacts(1048576, 65536, capabilities=frozenset({"reasoning"})),
         "gemini-embedding-001": ModelFacts(outputs=frozenset({"embedding"})),

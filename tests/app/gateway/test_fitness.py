@@ -75,6 +75,28 @@ def test_pictures_and_sounds_go_to_models_that_take_them() -> None:
     assert fits.misfit("b", "unknown", ask(1, PICTURE, sound)) is None
 
 
+def test_what_a_model_gives_must_be_what_is_asked_for() -> None:
+    facts = {"embed": "embedding", "rank": "ranking", "draw": "image", "talk": "text"}
+    fits = Fitness(knowing(a={name: ModelFacts(outputs=frozenset({word})) for name, word in facts.items()}))
+    for operation, taken in (
+        (Operation.CHAT, {"draw", "talk"}),
+        (Operation.COMPLETIONS, {"draw", "talk"}),
+        (Operation.EMBEDDINGS, {"embed"}),
+        (Operation.IMAGE_GENERATION, {"draw"}),
+        (Operation.RERANK, set(facts)),
+    ):
+        call = Call(operation, "m", {})
+        asked = Ask(call, "key", Forecasts().of(call, "key"))
+        found = {name: fits.misfit("a", name, asked) for name in facts}
+        assert {name for name, misfit in found.items() if misfit is None} == taken, operation
+        assert {misfit.code for misfit in found.values() if misfit} <= {"unsupported_output"}
+        assert fits.misfit("b", "unknown", asked) is None
+    router = Router([provider("a")], {}, fits=fits)
+    with pytest.raises(BadRequest, match="a/embed: gives embedding") as caught:
+        plan(router, "a/embed", ask())
+    assert caught.value.param == "model"
+
+
 def test_strange_bodies_are_measured_without_complaint() -> None:
     for messages in (None, 5, "x", [5], [{"content": 5}], [{"content": [5, {"type": []}, {"type": "text"}]}]):
         call = Call(Operation.CHAT, "m", {"messages": messages})
@@ -119,7 +141,10 @@ def test_a_prompt_that_is_too_long_for_all_goes_the_way_that_is_meant_for_it() -
     assert plan(routed({"default": ["b/other"]}), "lonely", ask(5_000)) == ["b/other"]
 
 
-NAMED = [provider("openrouter"), provider("anthropic", "claude-*"), provider("bedrock"), provider("x")]
+NAMED = [
+    *(provider("openrouter"), provider("anthropic", "claude-*"), provider("bedrock"), provider("x")),
+    provider("vertex"),
+]
 
 
 def test_a_canonical_name_finds_the_model_at_each_provider() -> None:
@@ -128,6 +153,7 @@ def test_a_canonical_name_finds_the_model_at_each_provider() -> None:
         "anthropic/claude-sonnet-4-5",
         "openrouter/anthropic/claude-sonnet-4.5",
         "bedrock/global.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "vertex/claude-sonnet-4-5@20250929",
     ]
     assert plan(router, "x/claude-sonnet-4-5", ask()) == ["x/claude-sonnet-4-5"], "provider/model is exact"
     assert plan(Router(NAMED[2:3], {}), "claude-sonnet-4-5", ask()) == [

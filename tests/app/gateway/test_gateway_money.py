@@ -167,6 +167,20 @@ async def test_strict_refuses_what_it_cannot_bound(tmp_path: Path, part: dict[st
     assert await house.outcome(body) == "ok"
 
 
+async def test_strict_refuses_tools_that_the_provider_runs(tmp_path: Path) -> None:
+    house = build(tmp_path, config_yaml(key=STRICT))
+    own = {"type": "function", "function": {"name": "f"}}
+    for tools, outcome in (
+        ([own], "ok"),
+        ([{"name": "f", "input_schema": {"type": "object"}}], "ok"),
+        ([own, {"type": "web_search_20250305", "name": "web_search"}], "unbounded_cost"),
+        ([{"googleSearch": {}}], "unbounded_cost"),
+        ([{"type": ["function"], "name": "f"}], "unbounded_cost"),
+    ):
+        assert await house.outcome({**chat(max_tokens=10), "tools": tools}) == outcome, tools
+    assert await house.outcome({**chat(max_tokens=10), "plugins": [{"id": "web"}]}) == "unbounded_cost"
+
+
 async def test_strict_refuses_a_sound_that_stands_at_the_provider(tmp_path: Path) -> None:
     house = build(tmp_path, config_yaml(key=STRICT))
     body = chat(max_tokens=10)

@@ -88,6 +88,9 @@ WORDS = [
     ("Your credit balance is too low to access the Anthropic API.", e.QuotaExhausted),
     ("input length and `max_tokens` exceed context limit: 199000 + 8192 > 200000", e.ContextLengthExceeded),
     ("Output blocked by content filtering policy", e.ContentPolicyViolation),
+    ("output_config: Extra inputs are not permitted", e.UnsupportedParameter),
+    ("adaptive thinking is not supported on this model", e.UnsupportedParameter),
+    ("`temperature` and `top_p` cannot both be specified for this model.", e.UnsupportedParameter),
     ("messages: something else", e.RequestRejected),
 ]
 

@@ -43,17 +43,18 @@ def refusal(body: dict[str, Any], **changes: Any) -> RequestRejected:
     return caught.value
 
 
-def case(name: str) -> tuple[dict[str, Any], frozenset[str], dict[str, Any]]:
+def case(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     read = json.loads((GOLDEN / "anthropic" / "translated" / name).read_text())
     asked = read["openai"] if "openai" in read else json.loads((GOLDEN / read["from"]).read_text())
-    return asked, frozenset(read.get("drop", ())), read["anthropic"]
+    how = {"drop": frozenset(read.get("drop", ())), "model": read["anthropic"]["model"]}
+    return asked, how, read["anthropic"]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_golden_requests(name: str) -> None:
-    asked, drop, expected = case(name)
+    asked, how, expected = case(name)
     before = json.dumps(asked)
-    assert sent(asked, drop=drop) == expected
+    assert sent(asked, **how) == expected
     assert json.dumps(asked) == before, "a call is read by several attempts"
 
 
@@ -63,8 +64,8 @@ def test_requests_fit_the_types_of_anthropics_sdk(name: str) -> None:
     # Imported here: it takes more than a second, which every process that collects tests would spend.
     from anthropic.types.message_create_params import MessageCreateParams
 
-    asked, drop, _ = case(name)
-    body = {key: value for key, value in sent(asked, drop=drop).items() if key not in BETA_FIELDS}
+    asked, how, _ = case(name)
+    body = {key: value for key, value in sent(asked, **how).items() if key not in BETA_FIELDS}
     TypeAdapter(MessageCreateParams, config=None).validate_python(body)
     assert all(is_typeddict(kind) for kind in MessageCreateParams.__args__)
     known = {key for kind in MessageCreateParams.__args__ for key in kind.__annotations__}
@@ -115,6 +116,7 @@ REFUSED = {
     "metadata": ({"project": "a"}, {}),
     "service_tier": ("flex", None),
     "temperature": (1.5, 1),
+    "stop": (["END", "\n"], []),
 }
 
 
@@ -155,7 +157,7 @@ WRONG = [
     ({"reasoning_effort": ["low"]}, "reasoning_effort"),
     ({"response_format": {"type": ["text"]}}, "response_format.type"),
     ({"reasoning_effort": "none", "thinking": {"type": "adaptive"}}, "thinking"),
-    ({"reasoning_effort": "low", "output_config": {"effort": "max"}}, "output_config"),
+    ({"reasoning_effort": "low", "thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking"),
     ({"response_format": "json"}, "response_format"),
     ({"response_format": {"type": "grammar"}}, "response_format.type"),
     ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
@@ -237,6 +239,45 @@ def test_a_renamed_field_is_the_new_one() -> None:
 def test_the_number_of_tokens_when_the_client_names_none() -> None:
     assert sent({}, max_tokens=8192)["max_tokens"] == 8192
     assert sent({"max_tokens": 10}, max_tokens=8192)["max_tokens"] == 10
+
+
+OLDER = (
+    *("claude-haiku-4-5", "claude-sonnet-4-5-20250929", "claude-opus-4-1-20250805", "claude-opus-4-5"),
+    *(
+        "claude-sonnet-4-20250514",
+        "claude-sonnet-4@20250514",
+        "claude-3-7-sonnet-20250219",
+        "claude-sonnet-4",
+    ),
+)
+NEWER = ("claude-opus-4-6", "claude-opus-4-7-20260416", "claude-sonnet-5", "claude-fable-5-20260901")
+
+
+def test_older_models_are_given_a_budget_of_thoughts_and_newer_ones_an_effort() -> None:
+    for model in OLDER:
+        for effort, cap, budget, most in (
+            ("low", None, 1024, 5120),
+            ("medium", None, 4096, 8192),
+            ("high", None, 16_384, 20_480),
+            ("minimal", 2000, 1024, 2000),
+            ("high", 2000, 1600, 2000),
+            ("high", 64_000, 16_384, 64_000),
+            ("max", 1025, 1024, 1025),
+        ):
+            caps = {} if cap is None else {"max_completion_tokens": cap}
+            body = sent({"reasoning_effort": effort, **caps}, model=model)
+            assert body["thinking"] == {"type": "enabled", "budget_tokens": budget}, (model, effort, cap)
+            assert body["max_tokens"] == most
+            assert "output_config" not in body
+        error = refusal({"reasoning_effort": "low", "max_tokens": 1024}, model=model)
+        assert type(error) is UnsupportedParameter
+        assert error.param == "reasoning_effort"
+        assert sent({"reasoning_effort": "none"}, model=model)["thinking"] == {"type": "disabled"}
+    for model in NEWER:
+        body = sent({"reasoning_effort": "high", "max_tokens": 10}, model=model)
+        assert (body["thinking"], body["output_config"]) == ({"type": "adaptive"}, {"effort": "high"}), model
+        error = refusal({"reasoning_effort": "low", "output_config": {"effort": "max"}}, model=model)
+        assert error.param == "output_config"
 
 
 CHOICES = [

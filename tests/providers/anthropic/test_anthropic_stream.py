@@ -262,7 +262,41 @@ def test_citations_come_when_their_text_is_whole() -> None:
     }
 
 
-def test_what_is_unknown_is_ignored() -> None:
+def test_what_the_providers_own_tools_did_is_kept_and_goes_back_where_it_stood() -> None:
+    search = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    query = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query":', '"x"}')]
+    result = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": [{"url": "u"}]}
+    late = {"type": "mcp_tool_use", "id": "m", "name": "n", "input": {"a": 1}}
+    grown = {"type": "compaction_delta", "content": "b"}
+    text = {"type": "text", "text": "Found."}
+    content = [search, result, text, tool(1), late, {"type": "compaction", "content": "a"}]
+    asked = {**search, "input": {"query": "x"}}
+    kept = [asked, result, late, {"type": "compaction", "content": "ab"}]
+    more = {0: query, 5: [grown]}
+    found = [event for i, start in enumerate(content) for event in block(i, start, *more.get(i, []))]
+    used = {"type": "message_delta", "delta": {"stop_reason": "tool_use"},
+            "usage": {"output_tokens": 5, "server_tool_use": {"web_search_requests": 1}}}  # fmt: skip
+    chunks = run(sse(START, *found, used, {"type": "message_stop"}))
+    usages = [chunk.usage for chunk in chunks if chunk.usage]
+    assert usages[-1].searches == 1
+    state = ChatCompletionStreamState()
+    for value in seen(chunks):
+        state.handle_chunk(ChatCompletionChunk.model_validate(value))
+    message = json.loads(state.get_final_completion().choices[0].message.model_dump_json())
+    assert [entry["item"] for entry in message["output_items"]] == kept
+    whole = {"id": "msg_1", "model": "c", "content": [asked, result, text, tool(1), late, kept[3]],
+             "stop_reason": "tool_use", "usage": {"input_tokens": 1, "output_tokens": 1}}  # fmt: skip
+    reply = chat.parse_response(
+        Call(Operation.CHAT, "c", {}), TARGET, Head(200, {}), json.dumps(whole).encode()
+    )
+    said = json.loads(reply.body)["choices"][0]["message"]
+    for history in (message, said):
+        call = Call(Operation.CHAT, "claude", {"messages": [{"role": "user", "content": "x"}, history]})
+        back = json.loads(chat.build_request(call, TARGET).body)["messages"][1]["content"]
+        assert back == [asked, result, text, tool(1), *kept[2:]]
+
+
+def test_what_is_unknown_is_kept_or_ignored() -> None:
     text = {"type": "text_delta", "text": "é"}
     odd = {"type": "odd_delta", "text": 5}
     found = [
@@ -273,7 +307,9 @@ def test_what_is_unknown_is_ignored() -> None:
         *block(2, {"type": "thinking"}, odd),
     ]
     chunks = run(sse({"type": "ping"}, START, *found, *END, {"type": "message_start"}))
-    assert deltas(chunks)[0] == {"role": "assistant", "content": "é"}
+    first, said, *_ = deltas(chunks)
+    assert first["output_items"][0]["item"] == {"type": "odd_block", "text": "é"}
+    assert said == {"content": "é"}
     assert sum(chunk.text_bytes for chunk in chunks) == 2
 
 

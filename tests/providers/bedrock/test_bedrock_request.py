@@ -238,7 +238,8 @@ def test_a_history_with_calls_brings_their_tools() -> None:
 
 def test_settings() -> None:
     for model, effort, part in [
-        (CLAUDE, "minimal", {"outputConfig": {"effort": "low"}, "additionalModelRequestFields": {"thinking": {"type": "adaptive"}}}),
+        (CLAUDE, "medium", {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 4096}}}),
+        ("us.anthropic.claude-opus-4-6-v1", "minimal", {"outputConfig": {"effort": "low"}, "additionalModelRequestFields": {"thinking": {"type": "adaptive"}}}),
         (CLAUDE, "none", {"additionalModelRequestFields": {"thinking": {"type": "disabled"}}}),
         (NOVA, "high", {"additionalModelRequestFields": {"reasoningConfig": {"type": "enabled", "maxReasoningEffort": "high"}}}),
         ("openai.gpt-oss-120b-1:0", "low", {"additionalModelRequestFields": {"reasoning_effort": "low"}}),
@@ -246,6 +247,15 @@ def test_settings() -> None:
         sent = request({"reasoning_effort": effort}, model)
         del sent["messages"]
         assert sent == part, (model, effort)
+    sent = request({"reasoning_effort": "high", "max_tokens": 3000})
+    assert sent["additionalModelRequestFields"]["thinking"]["budget_tokens"] == 2400
+    for body, model in (
+        ({"reasoning_effort": "max"}, NOVA),
+        ({"reasoning_effort": "low", "max_tokens": 9}, CLAUDE),
+    ):
+        error = refused(body, model)
+        assert (type(error), error.param) == (UnsupportedParameter, "reasoning_effort")
+        assert f"bedrock/{model}" in error.message
     sent = request(
         {
             "user": "u1",

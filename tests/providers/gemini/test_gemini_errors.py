@@ -72,6 +72,13 @@ def test_words_and_reasons_of_a_400_and_403() -> None:
     too_long = "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576)."
     assert type(error(400, too_long)) is e.ContextLengthExceeded
     assert type(error(400, "User location is not supported for the API use.")) is e.CredentialRejected
+    for words in (
+        "Multiple candidates is not enabled for this model",
+        "Function calling with a response mime type: 'application/json' is unsupported",
+        "Budget 0 is invalid. This model only works in thinking mode.",
+        "Thinking level is not supported for this model.",
+    ):
+        assert type(error(400, words)) is e.UnsupportedParameter, words
     assert type(error(400, "Please ensure that function response parts equal calls.")) is e.RequestRejected
     disabled = [detail("ErrorInfo", reason="SERVICE_DISABLED")]
     assert type(error(403, "Vertex AI API has not been used", details=disabled)) is e.CredentialRejected

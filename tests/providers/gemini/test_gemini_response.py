@@ -111,6 +111,11 @@ def test_usage_sums_include_their_parts() -> None:
     counts = {"promptTokenCount": 5, "toolUsePromptTokenCount": 7, "candidatesTokenCount": 3,
               "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 4}]}  # fmt: skip
     assert read({**said({"text": "x"}), "usageMetadata": counts})[1] == Usage(12, 3, audio_input_tokens=4)
+    counts = {"promptTokenCount": 5, "candidatesTokenCount": 1300,
+              "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}]}  # fmt: skip
+    assert read({**said({"text": "x"}), "usageMetadata": counts})[1] == Usage(
+        5, 1300, image_output_tokens=1290
+    )
     assert read({**said({"text": "x"}), "usageMetadata": {"trafficType": "ON_DEMAND"}})[1] is None
 
 
@@ -196,6 +201,24 @@ def test_candidates_images_and_logprobs() -> None:
     assert second["message"]["images"] == [
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     ]
+
+
+def test_what_gemini_has_run_comes_as_items_and_goes_back_where_it_stood() -> None:
+    code = {"executableCode": {"language": "PYTHON", "code": "print(1)"}, "thoughtSignature": "c2ln"}
+    found = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}}
+    call_of_f = {"functionCall": {"name": "f", "args": {}}}
+    parts: list[dict[str, Any]] = [code, found, {"text": "One."}, call_of_f, found]
+    whole = read(said(*parts))[0]["choices"][0]["message"]
+    events = (said(*parts[:2], finish=None), said(*parts[2:4], finish=None), said(parts[4]))
+    for message in (whole, assembled(run(sse(*events)))["message"]):
+        assert [entry["item"] for entry in message["output_items"]] == [code, found, found]
+        asked = {"messages": [{"role": "user", "content": "x"}, message]}
+        body = json.loads(chat.build_request(Call(Operation.CHAT, "g", asked), TARGET).body)
+        back = body["contents"][1]["parts"]
+        assert [each for each in back if "functionCall" not in each] == [
+            code, found, {"text": "One."}, found
+        ]  # fmt: skip
+        assert back[3]["functionCall"]["name"] == "f"
 
 
 def test_sources_are_annotations_counted_in_characters() -> None:

@@ -207,6 +207,13 @@ def test_parts_never_exceed_their_whole():
     assert reply_to({**choice(), "usage": told})[1] == Usage(5, 2, cached_tokens=5, reasoning_tokens=2)
 
 
+def test_drawn_tokens_and_heard_seconds_count_by_themselves():
+    told = {"prompt_tokens": 5, "completion_tokens": 90, "completion_tokens_details": {"image_tokens": 80}}
+    assert reply_to({**choice(), "usage": told})[1] == Usage(5, 90, image_output_tokens=80)
+    told = {"prompt_tokens": 5, "completion_tokens": 2, "prompt_audio_seconds": 12}
+    assert reply_to({**choice(), "usage": told})[1] == Usage(5, 2, audio_seconds=12.0)
+
+
 def test_blank_bytes_before_the_body_are_no_fault():
     assert (
         reply_to(b"\n\n  \n" + json.dumps(choice()).encode())[0]["choices"][0]["message"]["content"] == "hi"

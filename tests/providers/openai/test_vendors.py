@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers import errors as e
-from providers.openai import chat
+from providers.openai import chat, completions, embeddings
 from providers.openai.limits import parse_limits
 from providers.types import Call, Head, Operation, RateLimits, Usage
 from tests.contract import recorded
@@ -104,6 +104,34 @@ def test_each_vendor_gets_what_it_takes_in_its_own_spelling():
         assert got == {"model": "some-model", "messages": HELLO, **expected}, (vendor, asked)
 
 
+def test_recorded_requests_are_what_openais_fields_become():
+    for vendor, changed in (
+        ("deepseek", {"max_tokens": "max_completion_tokens"}),
+        ("mistral", {"random_seed": "seed", "max_tokens": "max_completion_tokens"}),
+        ("openrouter", {}),
+    ):
+        recorded_body = json.loads(golden(f"{vendor}/chat_request.json"))
+        asked = {changed.get(name, name): value for name, value in recorded_body.items() if name != "model"}
+        if asked["messages"][0]["role"] == "system":
+            asked["messages"] = [{**asked["messages"][0], "role": "developer"}, *asked["messages"][1:]]
+        assert sent(vendor, asked) == {**recorded_body, "model": "some-model"}, vendor
+
+
+def test_googles_own_openai_form_ends_once_and_keeps_its_signatures():
+    options = {"include_usage": True}
+    said, usage = stream("vllm", golden("gemini_compat/stream_tool_call.sse"), stream_options=options)
+    (call,) = said[0]["choices"][0]["delta"]["tool_calls"]
+    assert (call["id"], call["function"]["name"]) == ("function-call-1234567890", "get_weather")
+    assert call["extra_content"]["google"]["thought_signature"].startswith("CiQB")
+    ends = [choice["finish_reason"] for event in said for choice in event["choices"]]
+    assert [end for end in ends if end] == ["tool_calls"]
+    assert [event["choices"][0]["delta"].get("role") for event in said[:-1]].count("assistant") == 1
+    assert usage == Usage(60, 15)
+    told = [{"error": {"code": 400, "message": "API key not valid.", "status": "INVALID_ARGUMENT"}}]
+    error = chat.parse_error(Head(400, {}), json.dumps(told).encode(), CREATED)
+    assert type(error) is e.CredentialRejected
+
+
 def test_mistral_gets_the_messages_of_earlier_turns_as_its_closed_schema_has_them():
     said = {
         "role": "assistant",
@@ -147,7 +175,6 @@ def test_what_a_vendor_would_refuse_or_forget_is_refused_by_name_unless_dropped(
 def test_parts_of_messages_in_a_vendors_spelling():
     cases = [
         ("deepseek", TEXTS, "Hello"),
-        ("deepseek", [*TEXTS, IMAGE], [*TEXTS, IMAGE]),
         ("deepseek", [], []),
         ("mistral", [*TEXTS, FILE, IMAGE], [*TEXTS, {"type": "document_url", "document_url": PDF, "document_name": "a.pdf"}, IMAGE]),
         ("mistral", [UPLOADED], [{"type": "file", "file_id": "file-1"}]),
@@ -158,13 +185,77 @@ def test_parts_of_messages_in_a_vendors_spelling():
         assert got["content"] == expected, (vendor, given)
 
 
+def test_parts_that_no_model_of_a_vendor_takes_are_refused_by_their_place():
+    sound = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "mp3"}}
+    for vendor, part, word in (
+        ("deepseek", IMAGE, "picture"),
+        ("deepseek", FILE, "file"),
+        ("groq", sound, "sound"),
+        ("groq", UPLOADED, "file"),
+        ("xai", sound, "sound"),
+        ("xai", FILE, "file"),
+        ("blackbox", sound, "sound"),
+        ("ollama", FILE, "file"),
+    ):
+        with pytest.raises(e.UnsupportedParameter, match=word) as caught:
+            sent(vendor, {"messages": [*HELLO, {"role": "user", "content": [*TEXTS, part]}]})
+        assert caught.value.param == "messages[1].content[2]", vendor
+        assert f"`{vendor}/some-model`" in caught.value.message
+    with pytest.raises(e.UnsupportedParameter, match="ollama/some-model.*data:") as caught:
+        sent("ollama", {"messages": [{"role": "user", "content": [IMAGE]}]})
+    assert caught.value.param == "messages[0].content[0].image_url"
+    data = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    assert sent("ollama", {"messages": [{"role": "user", "content": [data]}]})
+    for given in (None, "Hi", [None, {"type": 5}, {"type": "x"}]):
+        assert sent("groq", {"messages": [{"role": "user", "content": given}, 5]})["messages"][1] == 5
+
+
+def test_deepseek_gives_json_but_for_no_schema():
+    schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
+    with pytest.raises(e.UnsupportedParameter, match="deepseek/some-model.*response_format.*json_object"):
+        sent("deepseek", {"response_format": schema})
+    assert "response_format" not in sent(
+        "deepseek", {"response_format": schema}, frozenset({"response_format"})
+    )
+    plain = {"response_format": {"type": "json_object"}}
+    assert sent("deepseek", plain)["response_format"] == plain["response_format"]
+
+
+def test_deepseek_completes_code_with_a_suffix_at_an_address_of_its_own():
+    asked: dict[str, Any] = {"prompt": "def f(", "suffix": "return x", "max_tokens": 9, "n": 1, "best_of": 1}
+    call = Call(Operation.COMPLETIONS, "m", asked)
+    request = completions.build_request(call, recorded.target("deepseek"))
+    assert request.url == "https://api.deepseek.com/beta/completions"
+    assert json.loads(request.body) == {
+        "model": "some-model",
+        "prompt": "def f(",
+        "suffix": "return x",
+        "max_tokens": 9,
+    }
+    for field in ("n", "best_of"):
+        with pytest.raises(e.UnsupportedParameter, match=field):
+            completions.build_request(
+                Call(Operation.COMPLETIONS, "m", {**asked, field: 2}), recorded.target("deepseek")
+            )
+
+
+def test_vectors_of_together_have_one_length():
+    call = Call(Operation.EMBEDDINGS, "m", {"input": ["a"], "dimensions": 256})
+    with pytest.raises(e.UnsupportedParameter, match="together/some-model.*dimensions"):
+        embeddings.build_request(call, recorded.target("together"))
+    assert embeddings.build_request(call, recorded.target("vllm"))
+
+
 def test_reasoning_goes_back_where_the_next_turn_needs_it():
     said = {
         "role": "assistant", "content": "", "reasoning_content": "Hm.", "reasoning_details": [{"type": "reasoning.text", "signature": "s"}],
         "tool_calls": [{"id": "abcdefghi", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
     }  # fmt: skip
-    for vendor in ("deepseek", "fireworks", "openrouter", "llamacpp"):
+    for vendor in ("deepseek", "openrouter", "llamacpp"):
         assert sent(vendor, {"messages": [*HELLO, said]})["messages"][1] == said, vendor
+    # Another vendor's signatures are none of its schema's.
+    kept = {name: value for name, value in said.items() if name != "reasoning_details"}
+    assert sent("fireworks", {"messages": [*HELLO, said]})["messages"][1] == kept
 
 
 ERRORS: list[tuple[str, int, Any, type[e.UpstreamError]]] = [
@@ -186,6 +277,7 @@ ERRORS: list[tuple[str, int, Any, type[e.UpstreamError]]] = [
     ("deepseek", 400, {"error": {"message": "This response_format type is unavailable now", "type": "invalid_request_error"}}, e.UnsupportedParameter),
     ("deepseek", 402, {"error": {"message": "Insufficient Balance", "type": "unknown_error"}}, e.QuotaExhausted),
     ("deepseek", 422, b"Failed to deserialize the JSON body", e.RequestRejected),
+    ("openrouter", 429, {"error": {"code": 429, "message": "Rate limit exceeded: free-models-per-day. Add 10 credits to unlock 1000."}}, e.QuotaExhausted),
     ("together", 403, {"error": {"message": "`inputs` tokens + `max_new_tokens` must be <= 8193"}}, e.ContextLengthExceeded),
     ("together", 429, {"id": "x", "error": {"message": "m", "type": "dynamic_token_limited", "param": None, "code": None}}, e.RateLimited),
     ("together", 503, {"error": {"message": "m", "type": "service_unavailable"}}, e.Overloaded),
@@ -351,3 +443,4 @@ def test_together_and_blackbox_end_in_their_own_words():
 def test_fireworks_tells_limits_by_its_own_names():
     headers = {"x-ratelimit-remaining-requests": "59", "x-ratelimit-remaining-tokens-prompt": "60000"}
     assert parse_limits(Head(200, headers), CREATED) == RateLimits(59, 60000)
+    assert parse_limits(Head(200, {"x-ratelimit-remaining-req-10-second": "3"}), CREATED) == RateLimits(3)

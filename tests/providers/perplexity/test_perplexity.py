@@ -165,7 +165,7 @@ def test_messages_it_takes() -> None:
 
 def test_answers_keep_citations_results_and_costs() -> None:
     body, usage = whole("chat_response.json")
-    assert usage == Usage(820, 12)
+    assert usage == Usage(820, 12, searches=1)
     assert body["citations"] == [PAGE]
     assert body["search_results"] == golden("chat_response.json")["output"][0]["results"]
     choice = body["choices"][0]
