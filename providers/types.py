@@ -38,6 +38,9 @@ class Operation(StrEnum):
     TRANSLATION = "translation"
     MODERATION = "moderation"
 
+    # As of the text that it equals. An enumeration's own is Python code, and tables are asked for every call.
+    __hash__ = str.__hash__
+
 
 class Delivery(StrEnum):
     """How an answer comes to the client."""
