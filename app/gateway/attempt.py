@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
-from providers.adapter import Adapter, Knowing
+from providers.adapter import Adapter, Knowing, StreamDecoder
 from providers.errors import Disconnected, MalformedResponse, UpstreamError
 from providers.registry import DIALECTS
 from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
@@ -19,6 +20,14 @@ END_OF_BODY = 0.1
 """Seconds from a stream's terminal event to the end of its body. Providers send both at once."""
 Batches = AsyncGenerator[Sequence[Chunk]]
 """The chunks of a stream, by what one read from the upstream gave."""
+
+
+class Stream(NamedTuple):
+    """An answer that comes in parts."""
+
+    batches: Batches
+    decoder: StreamDecoder
+    """Once it has finished, what was given last is the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +57,7 @@ class Attempt:
         return self.adapter.parse_response(self.call, self.target, answer.head, body)
 
     @asynccontextmanager
-    async def stream(self) -> AsyncIterator[Batches]:
+    async def stream(self) -> AsyncIterator[Stream]:
         """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
         request = self.adapter.build_request(self.call, self.target)
         first_event_by = _loop_time() + self.timeouts.first_event
@@ -57,12 +66,14 @@ class Attempt:
             async with answer:
                 self._hear(answer)
                 await self._refuse_other_than_stream(answer, first_event_by, waiting)
-                async with aclosing(self._batches(answer, first_event_by, waiting)) as batches:
-                    yield batches
+                decoder = self.adapter.open_stream(self.call, self.target, answer.head)
+                async with aclosing(self._batches(decoder, answer, first_event_by, waiting)) as batches:
+                    yield Stream(batches, decoder)
                 await _read_on(answer)
 
-    async def _batches(self, answer: Answer, first_event_by: float, waiting: Waiting) -> Batches:
-        decoder = self.adapter.open_stream(self.call, self.target, answer.head)
+    async def _batches(
+        self, decoder: StreamDecoder, answer: Answer, first_event_by: float, waiting: Waiting
+    ) -> Batches:
         ends = _loop_time() + self.timeouts.stream_total
         by, awaited = first_event_by, "its first event"
         piece = b"-"
