@@ -30,7 +30,7 @@ class Stream(NamedTuple):
     """Once it has finished, what was given last is the end."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """Everything that one try needs."""
 
