@@ -77,3 +77,16 @@ class Knowing(Adapter, Protocol):
     def known(self, call: Call, target: Target) -> Reply:
         """Answer for the provider, which is not asked. Total."""
         ...
+
+
+@runtime_checkable
+class Pointing(Adapter, Protocol):
+    """The adapter of an operation about what was submitted, whose first answer tells where the second is."""
+
+    def next_request(self, call: Call, target: Target, head: Head, body: bytes) -> HttpRequest:
+        """Ask for the second, from the whole 2xx body of the first; of the same server, for it shows the credential.
+
+        Raises `RequestRejected` where there is nothing to ask for, `MalformedResponse`, or the error that
+        the body reports.
+        """
+        ...

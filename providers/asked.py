@@ -81,6 +81,12 @@ def leave_out(fields: JsonObject, lacking: frozenset[str], target: Target) -> No
             raise unsupported(name, target)
 
 
+def without(fields: JsonObject, lacks: Mapping[str, Neutral], target: Target) -> JsonObject:
+    """Give the fields that the target has. Raises `UnsupportedParameter` for another that asks for something."""
+    refuse({name: value for name, value in fields.items() if value is not None}, lacks, target)
+    return {name: value for name, value in fields.items() if name not in lacks}
+
+
 def answer_format(fields: JsonObject) -> tuple[str, JsonObject]:
     """Give the kind of `response_format`, `text` where there is none, and all of it. Raises `RequestRejected`."""
     wanted = shape.mapping(fields.get("response_format", {}), "response_format")

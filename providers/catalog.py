@@ -14,6 +14,7 @@ from providers.catalog_row import (
     LABELS,
     OLD_TOKEN_CAP,
     OPENAI_ONLY,
+    VIDEOS,
     WORDS,
     Provider,
 )
@@ -37,6 +38,8 @@ _ROWS = (
             lacks=OPENAI_ONLY | {"deferred", "logit_bias"},
             image_ratio=True,  # `size` is a 400
             files_in_json=True,  # takes no forms
+            video_duration=True,
+            first_picture=(b'"image":{"url":', b"}"),
         ),
         drop=HINTS | LABELS - {"user"},  # it has no such fields
         operations=WORDS | JOBS | {Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT},
@@ -59,18 +62,20 @@ _ROWS = (
     Provider(
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
+        dialect="openrouter",
         example="openrouter/openai/gpt-4o-mini",
         env=("OPENROUTER_API_KEY",),
         patterns=("openrouter/*",),
         quirks=Quirks(lacks=frozenset({"n", "store"})),  # ignored there
         operations=WORDS
-        | JOBS
-        | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.SPEECH, Operation.TRANSCRIPTION},
-        paths=MappingProxyType({Operation.IMAGE_GENERATION: "/images"}),
+        | VIDEOS - {Operation.VIDEO_DELETE}
+        | {Operation.RERANK, Operation.IMAGE_GENERATION, Operation.IMAGE_EDIT}
+        | {Operation.SPEECH, Operation.TRANSCRIPTION},
     ),
     Provider(
         name="mistral",
         base_url="https://api.mistral.ai/v1",
+        dialect="mistral",
         example="mistral-small-latest",
         env=("MISTRAL_API_KEY",),
         patterns=(
@@ -103,7 +108,7 @@ _ROWS = (
                 "dimensions": "output_dimension",
             }  # its schema is closed
         ),
-        operations=CHAT_EMBEDDINGS | {Operation.TRANSCRIPTION, Operation.MODERATION},
+        operations=CHAT_EMBEDDINGS | {Operation.SPEECH, Operation.TRANSCRIPTION, Operation.MODERATION},
     ),
     Provider(
         name="groq",

@@ -89,9 +89,9 @@ VENDORS = (
         example="gemini-2.5-flash",
         dialect="gemini",
         env=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-        patterns=("gemini-*", "gemma-*", "imagen-*"),
+        patterns=("gemini-*", "gemma-*", "imagen-*", "veo-*"),
         quirks=Quirks(message_names=False),  # it has no such field, and agent frameworks fill it in always
-        operations=CHAT_EMBEDDINGS | {Operation.IMAGE_GENERATION},
+        operations=CHAT_EMBEDDINGS | VIDEOS - {Operation.VIDEO_DELETE} | {Operation.IMAGE_GENERATION},
     ),
     Provider(
         name="vertex",

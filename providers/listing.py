@@ -19,7 +19,7 @@ MOST = 2_000
 LONGEST_NAME = 256
 """Characters. No model has a longer name."""
 
-_UNDER = ("data", "models", "modelSummaries")
+_UNDER = ("data", "models", "modelSummaries", "publisherModels")
 """Names under which vendors give the list itself."""
 
 Models = Mapping[str, ModelFacts]
@@ -49,6 +49,8 @@ class Listing:
     authorize: Callable[[Secret], Mapping[str, str]] = bearer
     names: bool = True
     """Whether calls name models as it does. Where not, it shows only that the provider answers."""
+    complete: bool = True
+    """Whether there is no model that it does not name."""
 
     def request(self, target: Target) -> HttpRequest:
         """Ask for the list; the target's `model` has no part in it."""

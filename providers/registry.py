@@ -26,7 +26,9 @@ from providers.dialect import Dialect, Option
 from providers.gemini import chat as gemini_chat
 from providers.gemini import embeddings as gemini_embeddings
 from providers.gemini import images as gemini_images
+from providers.gemini import videos as gemini_videos
 from providers.gemini.listing import MODELS as GEMINI_MODELS
+from providers.mistral import speech as mistral_speech
 from providers.ollama import chat as ollama_chat
 from providers.ollama import embeddings as ollama_embeddings
 from providers.ollama.listing import MODELS as OLLAMA_MODELS
@@ -44,6 +46,9 @@ from providers.openai import (
 )
 from providers.openai.listing import MODELS as OPENAI_MODELS
 from providers.openai.wire import CHAT, COMPLETIONS
+from providers.openrouter import images as openrouter_images
+from providers.openrouter import sound as openrouter_sound
+from providers.openrouter import videos as openrouter_videos
 from providers.perplexity import chat as perplexity_chat
 from providers.perplexity import embeddings as perplexity_embeddings
 from providers.responses import chat as responses_chat
@@ -53,6 +58,7 @@ from providers.vertex import chat as vertex_chat
 from providers.vertex import embeddings as vertex_embeddings
 from providers.vertex import images as vertex_images
 from providers.vertex import videos as vertex_videos
+from providers.vertex.listing import MODELS as VERTEX_MODELS
 
 _OPENAI: Mapping[Operation, Adapter] = MappingProxyType(
     {
@@ -99,6 +105,19 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             },
             listing=OPENAI_MODELS,
         ),
+        "mistral": Dialect({**_OPENAI, Operation.SPEECH: mistral_speech.ADAPTER}, listing=OPENAI_MODELS),
+        "openrouter": Dialect(
+            {
+                **_OPENAI,
+                Operation.IMAGE_GENERATION: openrouter_images.GENERATION,
+                Operation.IMAGE_EDIT: openrouter_images.EDIT,
+                Operation.VIDEO: openrouter_videos.SUBMIT,
+                Operation.VIDEO_CONTENT: openrouter_videos.CONTENT,
+                Operation.SPEECH: openrouter_sound.SPEECH,
+                Operation.TRANSCRIPTION: openrouter_sound.TRANSCRIPTION,
+            },
+            listing=OPENAI_MODELS,
+        ),
         "responses": Dialect({**_OPENAI, Operation.CHAT: responses_chat.CHAT}, listing=OPENAI_MODELS),
         "perplexity": Dialect(
             {Operation.CHAT: perplexity_chat.CHAT, Operation.EMBEDDINGS: perplexity_embeddings},
@@ -139,6 +158,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 Operation.CHAT: gemini_chat,
                 Operation.EMBEDDINGS: gemini_embeddings,
                 Operation.IMAGE_GENERATION: gemini_images.ADAPTER,
+                Operation.VIDEO: gemini_videos.SUBMIT,
+                Operation.VIDEO_STATUS: gemini_videos.STATUS,
+                Operation.VIDEO_CONTENT: gemini_videos.CONTENT,
             },
             listing=GEMINI_MODELS,
         ),
@@ -153,6 +175,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             },
             vertex_address.OPTIONS,
             derived=vertex_address.host,
+            listing=VERTEX_MODELS,
         ),
     }
 )

@@ -31,7 +31,10 @@ BREAK_OFF = "switchgear.break_off"
 
 def header(headers: RawHeaders, name: bytes) -> bytes | None:
     """Give the first header of that lower-case name."""
-    return next((value for found, value in headers if found == name), None)
+    for found, value in headers:
+        if found == name:
+            return value
+    return None
 
 
 def request_id_of(headers: RawHeaders, new_id: Callable[[], str]) -> str:

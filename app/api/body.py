@@ -33,16 +33,18 @@ def refuse_encoded(headers: RawHeaders) -> None:
 
 async def read_body(receive: Receive, limit: int) -> bytes:
     """Read the whole body. Raises `BodyTooLarge` at the first byte over `limit`, `ClientGone`."""
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        body += message.get("body", b"")
-        if len(body) > limit:
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
             raise _too_large(limit)
         if not message.get("more_body"):
-            return bytes(body)
+            return b"".join(parts)
 
 
 def _too_large(limit: int) -> GatewayError:

@@ -7,14 +7,16 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
-from providers.adapter import Adapter, Knowing, StreamDecoder
+from providers.adapter import Adapter, Knowing, Pointing, StreamDecoder
+from providers.at_once import chunk_of
 from providers.errors import Disconnected, MalformedResponse, UpstreamError
 from providers.registry import DIALECTS
-from providers.types import Call, Chunk, Delivery, RateLimits, Reply, Target
+from providers.types import Call, Chunk, Delivery, HttpRequest, RateLimits, Reply, Target
 
 END_OF_BODY = 0.1
 """Seconds from a stream's terminal event to the end of its body. Providers send both at once."""
@@ -62,14 +64,34 @@ class Attempt:
         request = self.adapter.build_request(self.call, self.target)
         first_event_by = _loop_time() + self.timeouts.first_event
         with Waiting() as waiting:
+            if self.call.job and isinstance(self.adapter, Pointing):
+                request = await self._after(request, self.adapter, first_event_by, waiting)
             answer = await waiting.until(first_event_by, self.upstream.send(request), "its first event")
             async with answer:
                 self._hear(answer)
-                await self._refuse_other_than_stream(answer, first_event_by, waiting)
+                whole = await self._in_place_of_stream(answer, first_event_by, waiting)
                 decoder = self.adapter.open_stream(self.call, self.target, answer.head)
-                async with aclosing(self._batches(decoder, answer, first_event_by, waiting)) as batches:
+                batches = (
+                    self._batches(decoder, answer, first_event_by, waiting)
+                    if whole is None
+                    else _as_batch(whole)
+                )
+                async with aclosing(batches):
                     yield Stream(batches, decoder)
                 await _read_on(answer)
+
+    async def _after(
+        self, request: HttpRequest, adapter: Pointing, by: float, waiting: Waiting
+    ) -> HttpRequest:
+        """Send a request, and give the one that its answer leads to. Raises `UpstreamError`."""
+        async with await waiting.until(by, self.upstream.send(request), "its answer") as answer:
+            self._hear(answer)
+            body = await waiting.until(by, self._read(answer), "the rest of its answer")
+        following = adapter.next_request(self.call, self.target, answer.head, body)
+        if urlsplit(following.url)[:2] != urlsplit(request.url)[:2]:
+            # An answer must not say where a credential is shown, nor what this machine is to reach.
+            raise MalformedResponse("the provider pointed to another server than its own")
+        return following
 
     async def _batches(
         self, decoder: StreamDecoder, answer: Answer, first_event_by: float, waiting: Waiting
@@ -97,15 +119,21 @@ class Attempt:
             if awaited != "its first event":
                 by = min(_loop_time() + self.timeouts.idle, ends)
 
-    async def _refuse_other_than_stream(self, answer: Answer, by: float, waiting: Waiting) -> None:
-        """Read an answer that is no event stream for the error that it tells. Raises `UpstreamError`."""
+    async def _in_place_of_stream(self, answer: Answer, by: float, waiting: Waiting) -> Chunk | None:
+        """Read an answer that is no stream: for the error that it tells, or since some models have none to give.
+
+        Raises `UpstreamError`.
+        """
         kind = answer.head.headers.get("content-type", "").partition(";")[0].strip().lower()
         if answer.head.status == 200 and self.call.delivery is Delivery.BYTES:
-            return
+            return None
         if answer.head.status == 200 and kind in (DIALECTS[self.target.dialect].stream_type, ""):
-            return
+            return None
         body = await waiting.until(by, self._read(answer), "the rest of its answer")
-        self.adapter.parse_response(self.call, self.target, answer.head, body)
+        reply = self.adapter.parse_response(self.call, self.target, answer.head, body)
+        if self.call.delivery is Delivery.FRAMES:
+            # It is paid for (openrouter.ai, images; platform.openai.com, whisper-1).
+            return chunk_of(self.call, reply)
         raise MalformedResponse(f"the provider answered with `{kind}` where an event stream was asked for")
 
     def _hear(self, answer: Answer) -> None:
@@ -119,6 +147,10 @@ class Attempt:
         with suppress(UpstreamError):
             body = await answer.read()
         raise self.adapter.parse_error(answer.head, body, self.now())
+
+
+async def _as_batch(chunk: Chunk) -> Batches:
+    yield (chunk,)
 
 
 async def _read_on(answer: Answer) -> None:

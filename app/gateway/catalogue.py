@@ -98,14 +98,13 @@ class Catalogue:
         targets = () if names == (name,) else tuple(names)
         if not slash:
             return Card(name, owner, targets=targets)
-        lists = self.knowledge.lists.of(provider)
         return Card(
             id=name,
             owner=owner,
             facts=self.knowledge.of(provider, model).facts,
             prices=_shown(self.prices.rates(provider, model, now=self.now())),
             targets=targets,
-            listed=model in lists if lists else None,
+            listed=self.knowledge.lists.names(provider, model),
         )
 
 

@@ -138,6 +138,14 @@ class ModelLists:
         kept = self._kept.get(provider)
         return kept.models if kept else NO_MODELS
 
+    def names(self, provider: str, model: str) -> bool | None:
+        """Say whether a provider names a model now; None where that is not known."""
+        models, asked = self.of(provider), self._providers.get(provider)
+        if model in models:
+            return True
+        listing = listing_of(asked) if models and asked else None
+        return False if listing is not None and listing.complete else None
+
     def standings(self) -> Iterator[ListStanding]:
         """Tell how each list stands."""
         for name, kept in self._kept.items():

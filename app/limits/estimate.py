@@ -67,8 +67,10 @@ def input_estimate(call: Call) -> int:
     pending: list[Json] = [call.body.get(field) for field in _INPUT_FIELDS]
     while pending:
         item = pending.pop()
+        if item is None:
+            continue
         if isinstance(item, str):
-            size += _utf8_length(item)
+            size += len(item) if item.isascii() else len(item.encode(errors="surrogatepass"))
         elif isinstance(item, list):
             pending.extend(item)
         elif isinstance(item, dict):
@@ -86,7 +88,3 @@ def input_estimate(call: Call) -> int:
 def _is_media(item: dict[str, Json]) -> bool:
     kind = item.get("type")
     return isinstance(kind, str) and kind in _MEDIA_PARTS
-
-
-def _utf8_length(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))

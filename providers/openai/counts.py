@@ -23,9 +23,9 @@ def read(raw: Json) -> Usage | None:
         inputs = whole_number(raw.get("total_tokens"))
     if inputs is None and outputs is None and not heard:
         return None
-    # Images have `input_tokens_details`, transcriptions `input_token_details`.
-    came = _object(raw.get("input_tokens_details") or raw.get("input_token_details"))
-    went = _object(raw.get("output_tokens_details") or raw.get("output_token_details"))
+    # Images have the first, transcriptions the second, OpenRouter's images the third.
+    came = _details(raw, "input_tokens_details", "input_token_details", "prompt_tokens_details")
+    went = _details(raw, "output_tokens_details", "output_token_details", "completion_tokens_details")
     taken, given = inputs or 0, outputs or 0
     return Usage(
         input_tokens=taken,
@@ -59,5 +59,5 @@ def _count(counts: JsonObject, name: str) -> int:
     return whole_number(counts.get(name)) or 0
 
 
-def _object(value: Json) -> JsonObject:
-    return value if isinstance(value, dict) else {}
+def _details(raw: JsonObject, *names: str) -> JsonObject:
+    return next((found for name in names if isinstance(found := raw.get(name), dict)), {})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from providers.errors import UnsupportedParameter
-from providers.openai import images, request
+from providers.openai import data_urls, images, request
 from providers.openai.plain import Plain, posting
-from providers.types import Call, Content, HttpRequest, InBase64, Target, Upload
+from providers.types import Call, HttpRequest, Target
 
 _PATH = "/images/edits"
 
@@ -25,12 +25,8 @@ def _in_json(call: Call, target: Target) -> HttpRequest:
             param=others[0].name if others else file.name,
         )
     body = request.written(images.spelled(request.fields(call, target), target.quirks))
-    return request.post(call, target, _PATH, (body[:-1], *_data_url(file)))
-
-
-def _data_url(file: Upload) -> tuple[bytes | Content | InBase64, ...]:
-    head = b',"image":{"url":"data:%b;base64,' % file.media.encode("ascii", "ignore")
-    return head, InBase64(file.content), b'"}}'
+    with_image = data_urls.beside(body, b'"image":{"url":', [data_urls.quoted(file)], b"}")
+    return request.post(call, target, _PATH, with_image)
 
 
 ADAPTER = Plain(build=_build, read=images.read, opens=images.opens)

@@ -10,6 +10,8 @@ from providers.openai.response import unlike
 from providers.sse import Event, SseDecoder
 from providers.types import Call, Chunk, Head, JsonObject, Usage
 
+Tells = Callable[[str | None, bytes, JsonObject], bytes]
+"""Makes what the client gets of an event: of its kind, its JSON as it came, and that read."""
 LARGEST = 32 << 20
 """Bytes of one event: a picture in base64."""
 _JSON = "application/json"
@@ -52,10 +54,18 @@ class Frames:
 
     finished = False
 
-    def __init__(self, ends: Collection[str], used: Callable[[JsonObject], Usage | None]) -> None:
-        """Take the types of last events, and what reads the use that an event tells."""
+    def __init__(
+        self,
+        ends: Collection[str],
+        used: Callable[[JsonObject], Usage | None],
+        tells: Tells = lambda kind, data, _: frame(kind, data),
+        media: str | None = None,
+    ) -> None:
+        """Take the types of last events, what reads the use that an event tells, and what the client gets of it."""
         self._ends = ends
         self._used = used
+        self._tells = tells
+        self._media = media
         self._sse = SseDecoder(line_limit=LARGEST, event_limit=LARGEST)
         self._ended = False
         self._beginning = bytearray()
@@ -95,12 +105,17 @@ class Frames:
         kind = wire.text_or_none(value.get("type"))
         if kind in self._ends:
             self._ended = True
-        named = b"event: %b\n" % kind.encode(errors="replace") if kind and "\n" not in kind else b""
         text = value.get("delta")
-        # JSON has line feeds between its words only.
-        frame = b"%bdata: %b\n\n" % (named, data.replace(b"\n", b" "))
         said = len(text.encode(errors="replace")) if isinstance(text, str) else 0
-        return Chunk(frame, self._used(value), wire.text_or_none(value.get("model")), said)
+        model = wire.text_or_none(value.get("model"))
+        return Chunk(self._tells(kind, data, value), self._used(value), model, said, self._media)
+
+
+def frame(kind: str | None, data: bytes) -> bytes:
+    """Write an event that holds JSON."""
+    named = b"event: %b\n" % kind.encode(errors="replace") if kind and "\n" not in kind else b""
+    # JSON has line feeds between its words only.
+    return b"%bdata: %b\n\n" % (named, data.replace(b"\n", b" "))
 
 
 def usage_in(event: JsonObject) -> Usage | None:

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from urllib.parse import quote, urlencode
 
 from providers.adapter import StreamDecoder
-from providers.errors import MalformedResponse, UpstreamError
-from providers.openai import counts, errors, images, limits, passing, report, request, wire
+from providers.asked import unsupported
+from providers.errors import MalformedResponse, RequestRejected, UpstreamError
+from providers.openai import counts, data_urls, errors, images, limits, passing, report, request, wire
 from providers.openai.plain import Plain
 from providers.openai.response import WHAT, unlike
 from providers.types import Call, Head, HttpRequest, Json, JsonObject, RateLimits, Reply, Target, Usage
@@ -41,10 +42,11 @@ class Jobs:
         """Render the call. Raises `RequestRejected`."""
         if not self.submits:
             return about(call, target, "GET")
+        if target.quirks.first_picture is not None:
+            return _from_picture(call, target, *target.quirks.first_picture)
         if call.files:
             return request.form(call, target, "/videos")
-        body = images.spelled(request.fields(call, target), target.quirks)
-        return request.post(call, target, "/videos", request.written(body))
+        return request.post(call, target, "/videos", request.written(_spelled(call, target)))
 
     def parse_response(self, call: Call, target: Target, head: Head, body: bytes) -> Reply:
         """Read what the provider says of a video. Raises `MalformedResponse`, or the error that the body reports."""
@@ -70,6 +72,33 @@ class Jobs:
         return CONTENT.open_stream(call, target, head) if call.job else DELETE.open_stream(call, target, head)
 
 
+def _spelled(call: Call, target: Target) -> JsonObject:
+    body = images.spelled(request.fields(call, target), target.quirks)
+    if target.quirks.video_duration and (given := body.pop("seconds", None)) is not None:
+        seconds = counts.seconds(given)
+        if not seconds or seconds != int(seconds):
+            raise RequestRejected("`seconds` must be a whole number, 1 or more.", param="seconds")
+        body.setdefault("duration", int(seconds))
+    return body
+
+
+def _from_picture(call: Call, target: Target, opening: bytes, closing: bytes) -> HttpRequest:
+    """Submit in JSON, with the picture that the video is to begin with, if there is one."""
+    body = _spelled(call, target)
+    reference = body.pop("input_reference", None)
+    pictures = [data_urls.quoted(file) for file in call.files if file.name == "input_reference"]
+    if reference is not None:
+        url = reference.get("image_url") if isinstance(reference, dict) else None
+        if not isinstance(url, str):
+            raise unsupported("input_reference", target, "It takes a file, or a URL in `image_url`. ")
+        pictures.append((wire.encode(url),))
+    if len(pictures) > 1 or len(call.files) > len(pictures):
+        raise unsupported("input_reference", target, "It takes one picture, under this name. ")
+    written = request.written(body)
+    whole = data_urls.beside(written, opening, pictures, closing) if pictures else written
+    return request.post(call, target, "/videos", whole)
+
+
 def about(call: Call, target: Target, method: str, suffix: str = "") -> HttpRequest:
     """Ask about what was submitted before."""
     query = urlencode({name: str(value) for name, value in call.body.items() if name != "model"})
@@ -92,8 +121,11 @@ def _said(call: Call, target: Target, answer: JsonObject, *, running: bool) -> J
     created = wire.whole_number(answer.get("created_at"))
     progress = wire.whole_number(answer.get("progress"))
     seconds = answer.get("seconds") or shown.get("duration") or call.body.get("seconds")
+    failure = answer.get("error")
+    told = {"code": "video_generation_failed", "message": failure} if isinstance(failure, str) else failure
     return {
         **{name: value for name, value in answer.items() if name != "request_id"},
+        **({"error": told} if told else {}),
         "id": call.job or _id(answer),
         "object": "video",
         "status": status,

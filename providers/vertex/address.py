@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from providers.dialect import Option
 from providers.gemini.address import segment
-from providers.types import Target
+from providers.types import Secret, Target
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(
     {
@@ -47,14 +47,20 @@ def method_url(target: Target, publisher: str, method: str) -> str:
 
 def credentials(target: Target) -> Mapping[str, str]:
     """Give the header with the access token or the API key, if there is one."""
-    if not target.credential:
-        return {}
-    credential = target.credential.reveal()
-    if _is_express(target):
-        return {"x-goog-api-key": credential}
-    return {"authorization": f"Bearer {credential}"}
+    return shown(target.credential) if target.credential else {}
+
+
+def shown(credential: Secret) -> Mapping[str, str]:
+    """Give the header with an access token or an API key."""
+    if _is_key(credential):
+        return {"x-goog-api-key": credential.reveal()}
+    return {"authorization": f"Bearer {credential.reveal()}"}
 
 
 def _is_express(target: Target) -> bool:
     """Whether it is asked with an API key, which says itself whose project it is."""
-    return target.credential is not None and target.credential.reveal().startswith(_API_KEYS)
+    return target.credential is not None and _is_key(target.credential)
+
+
+def _is_key(credential: Secret) -> bool:
+    return credential.reveal().startswith(_API_KEYS)

@@ -102,6 +102,8 @@ WIRES = {
     "openai": OPENAI,
     "azure": OPENAI,
     "blackbox": OPENAI,
+    "mistral": OPENAI,
+    "openrouter": OPENAI,
     "responses": RESPONSES,
     "perplexity": RESPONSES,
     "anthropic": ANTHROPIC,

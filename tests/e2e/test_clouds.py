@@ -85,6 +85,59 @@ def test_azure(rig: Rig, openai: OpenAI) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # the SDK's translations are
+def test_pictures_and_sound_of_azures_deployments(rig: Rig, openai: OpenAI) -> None:
+    """Each operation is at its deployment, with the key and the version; files and sound travel both ways."""
+    slot = rig.azure()
+    model, sound, picture = model_of(slot), ("a.mp3", bytes(range(256)) * 300), ("a.png", b"\x89PNG" * 9)
+    events = b'event: speech.audio.done\ndata: {"type":"speech.audio.done","usage":{"input_tokens":3}}\n\n'
+    images = act.golden_reply("openai/images_response.json")
+    slot.script(
+        act.golden_reply("openai/transcription_response.json"),
+        act.reply(act.golden("openai/transcription_stream.sse"), kind="text/event-stream"),
+        act.golden_reply("openai/transcription_verbose_whisper.json"),
+        act.reply(b"sound", kind="audio/mpeg"),
+        act.reply(events, kind="text/event-stream"),
+        images,
+        act.reply(act.golden("openai/images_stream.sse"), kind="text/event-stream"),
+        images,
+        act.golden_reply("azure/error_400_content_filter.json", 400),
+    )
+    assert openai.audio.transcriptions.create(model=model, file=sound).text == "Hello world."
+    heard = openai.audio.transcriptions.create(model=model, file=sound, stream=True)
+    assert [event.type for event in heard][-1] == "transcript.text.done"
+    assert openai.audio.translations.create(model=model, file=sound).text
+    assert openai.audio.speech.create(model=model, voice="alloy", input="Hi").content == b"sound"
+    as_events = openai.audio.speech.create(model=model, voice="alloy", input="Hi", stream_format="sse")
+    assert b"speech.audio.done" in as_events.content
+    made = openai.images.generate(model=model, prompt="a cat")
+    assert made.data
+    stream = openai.images.generate(model=model, prompt="a cat", stream=True, partial_images=1)
+    assert [event.type for event in stream][-1] == "image_generation.completed"
+    assert openai.images.edit(model=model, prompt="a hat", image=picture).data
+    with pytest.raises(APIError) as caught:
+        openai.images.generate(model=model, prompt="x")
+    assert caught.value.code == "content_filter"
+    paths = (
+        *["audio/transcriptions"] * 2,
+        "audio/translations",
+        *["audio/speech"] * 2,
+        *["images/generations"] * 2,
+        "images/edits",
+        "images/generations",
+    )
+    place = f"/openai/deployments/{slot.name}"
+    assert [each.path for each in slot.requests] == [
+        f"{place}/{path}?api-version=2024-10-21" for path in paths
+    ]
+    assert {(each.header("api-key"), each.header("authorization")) for each in slot.requests} == {
+        (credential_of("azr"), None)
+    }
+    assert [sound[1] in each.body for each in slot.requests[:3]] == [True] * 3
+    assert picture[1] in slot.requests[7].body
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", ["auto", "httpx2"])
 def test_bedrock_with_signatures(
     tmp_path: Path, secrets: Secrets, monkeypatch: pytest.MonkeyPatch, transport: str

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from openai import APIStatusError, OpenAI
+from openai import APIStatusError, BadRequestError, OpenAI
 
 from tests.harness import actions as act
 from tests.harness.lanes import ANSWER
@@ -85,3 +85,34 @@ def test_claude_answers_through_vertex(rig: Rig, openai: OpenAI) -> None:
     with openai.chat.completions.create(model=f"ver/{slot.name}", messages=QUESTION, stream=True) as stream:
         assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == ANSWER
     assert slot.last.path == f"{place}/{slot.name}:streamRawPredict"
+
+
+@pytest.mark.filterwarnings("ignore:The Sora API:DeprecationWarning")
+def test_a_video_of_gemini_is_fetched_by_a_second_request(rig: Rig, openai: OpenAI) -> None:
+    slot = rig.gemini()
+    name = f"models/{slot.name}/operations/op-1"
+    sample = {"video": {"uri": f"https://elsewhere.test/v1beta/files/{slot.name}:download?alt=media"}}
+    made = {"name": name, "done": True, "response": {"generateVideoResponse": {"generatedSamples": [sample]}}}
+    slot.script(
+        act.json_reply({"name": name}),
+        act.json_reply({"name": name}),
+        act.json_reply({"name": name}),
+        act.json_reply(made),
+        act.reply(b"mp4", kind="video/mp4"),
+        act.json_reply(made),
+        act.json_reply({"error": {"code": 404, "message": "gone", "status": "NOT_FOUND"}}, 404),
+    )
+    picture = ("a.png", b"\x89PNG" * 50_000, "image/png")
+    video = openai.videos.create(model=model_of(slot), prompt="a cat", seconds="4", input_reference=picture)
+    assert len(slot.last.json["instances"][0]["image"]["bytesBase64Encoded"]) > 266_000
+    assert openai.videos.retrieve(video.id).status == "in_progress"
+    with pytest.raises(BadRequestError, match="not completed"):
+        openai.videos.download_content(video.id)
+    file = openai.videos.download_content(video.id)
+    assert (file.content, file.response.headers["content-type"]) == (b"mp4", "video/mp4")
+    with pytest.raises(APIStatusError, match="gone"):
+        openai.videos.download_content(video.id)
+    asked = [(each.method, each.path) for each in slot.requests]
+    file_at = ("GET", f"/download/v1/files/{slot.name}:download?alt=media")
+    assert asked[1:] == [("GET", f"/v1/{name}")] * 3 + [file_at, ("GET", f"/v1/{name}"), file_at]
+    assert {each.header("x-goog-api-key") for each in slot.requests} == {credential_of("gem")}

@@ -170,6 +170,26 @@ def test_streams_are_passed_on_event_by_event(rig: Rig, web: httpx2.Client) -> N
         assert answer.content.strip() == golden(name).strip(), name
 
 
+def test_what_comes_whole_in_place_of_a_stream_is_told_as_its_last_events(openai: OpenAI, rig: Rig) -> None:
+    """As models answer that have nothing to stream: it is paid for."""
+    slot, plain = rig.openrouter(), rig.plain()
+    slot.script(golden_reply("openai/images_response.json"), json_reply({"error": {"message": "no"}}))
+    (event,) = openai.images.generate(model=model_of(slot), prompt="x", stream=True)
+    assert event.type == "image_generation.completed"
+    assert event.b64_json
+    assert event.usage.output_tokens == 272
+    with pytest.raises(sdk.APIError):
+        list(openai.images.generate(model=model_of(slot), prompt="x", stream=True))
+    plain.script(golden_reply("openai/transcription_response.json"))
+    heard = openai.audio.transcriptions.create(model=model_of(plain), file=named(b"x", "a.mp3"), stream=True)
+    assert [(each.type, getattr(each, "text", None)) for each in heard] == [
+        ("transcript.text.done", "Hello world.")
+    ]
+    plain.script(json_reply({"text": 5}))
+    with pytest.raises(sdk.APIError):
+        openai.audio.speech.create(model=model_of(plain), voice="v", input="x", stream_format="sse")
+
+
 def test_a_video_goes_back_to_its_provider_and_credential(openai: OpenAI, rig: Rig) -> None:
     slot = rig.exact()
     told = {"id": slot.name, "object": "video", "status": "queued", "model": "sora-2", "created_at": 1}
@@ -206,6 +226,34 @@ def test_a_video_made_by_way_of_chat_is_known_by_its_name(openai: OpenAI, rig: R
     with pytest.raises(sdk.BadRequestError) as caught:
         openai.videos.download_content(video.id)
     assert caught.value.code == "unsupported_operation"
+
+
+def test_speech_of_mistral_comes_as_sound_and_as_events(openai: OpenAI, rig: Rig) -> None:
+    slot = rig.mistral()
+    slot.script(reply(golden("mistral/speech_stream.sse"), kind=EVENT_STREAM))
+    spoken = openai.audio.speech.create(model=model_of(slot), voice="en_paul_neutral", input="Hello")
+    assert spoken.content == b"ID3 some sound"
+    assert spoken.response.headers["content-type"] == "audio/mpeg"
+    told = openai.audio.speech.create(model=model_of(slot), voice="v", input="Hello", stream_format="sse")
+    assert b'"audio":"SUQzIHNv"' in told.content
+    assert slot.last.path == "/v1/audio/speech"
+    assert (slot.last.json["voice_id"], slot.last.json["stream"]) == ("v", True)
+
+
+def test_a_video_of_openrouter_is_made_of_a_picture_and_fetched(openai: OpenAI, rig: Rig) -> None:
+    slot = rig.openrouter()
+    begun = {"id": slot.name, "polling_url": f"/api/v1/videos/{slot.name}", "status": "pending"}
+    slot.script(
+        json_reply(begun, 202), json_reply({**begun, "status": "completed"}), reply(b"mp4", kind="video/mp4")
+    )
+    picture = ("a.png", PNG * 9_000, "image/png")
+    video = openai.videos.create(model=model_of(slot), prompt="a cat", seconds="8", input_reference=picture)
+    (frame,) = slot.last.json["frame_images"]
+    assert frame["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(PNG * 9_000).decode()
+    assert (slot.last.json["duration"], video.status) == (8, "queued")
+    assert openai.videos.retrieve(video.id).status == "completed"
+    assert openai.videos.download_content(video.id).content == b"mp4"
+    assert slot.last.path == f"/v1/videos/{slot.name}/content"
 
 
 def test_what_a_provider_lacks_and_what_a_form_lacks(openai: OpenAI, rig: Rig, web: httpx2.Client) -> None:

@@ -34,6 +34,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "bed": {"dialect": "bedrock"},
     "azr": {"dialect": "azure", "options": {"api_version": "2024-10-21"}},
     "bbx": {"dialect": "blackbox"},
+    "mis": {"dialect": "mistral"},
+    "opr": {"dialect": "openrouter"},
     "core": {"exact": True, "pool": {"transport": "httpx2"}},
     "paira": {"exact": True},
     "pairb": {"exact": True},
@@ -106,6 +108,14 @@ class Rig:
     def blackbox(self) -> Slot:
         """A model of a provider that makes pictures and videos by way of chat."""
         return self._slot("bbx")
+
+    def mistral(self) -> Slot:
+        """A model of a provider that speaks as Mistral does."""
+        return self._slot("mis")
+
+    def openrouter(self) -> Slot:
+        """A model of a provider that has pictures, videos and sound as OpenRouter has."""
+        return self._slot("opr")
 
     def core(self) -> Slot:
         """A model of a provider that is as `exact`, over httpx2's own transport."""

@@ -24,7 +24,7 @@ from tests.harness.wire import Connection, PeerLeft
 
 PATIENCE = 10.0
 """Seconds that a wait for the gateway may take before the test fails."""
-_IN_PATH = re.compile(r"/models?/([^/:?]+)")
+_IN_PATH = re.compile(r"/(?:models?|deployments|files)/([^/:?]+)")
 
 
 @dataclass(eq=False)
@@ -48,7 +48,7 @@ class Received:
 
     @property
     def model(self) -> str:
-        """The slot: the model that the path names, or JSON, or a form; where there is no body, the video that is asked about."""
+        """The slot: the model or file that the path names, or JSON, or a form; where there is no body, the video that is asked about."""
         if named := _IN_PATH.search(self.path):
             return unquote(named[1])
         if not self.body:

@@ -156,7 +156,7 @@ _TOLD_BESIDE: dict[Operation, tuple[Json, Json]] = {
     Operation.VIDEO: (
         {"prompt": "a cat"},
         {
-            "seconds": {"seconds": "8"},
+            "seconds": {"seconds": "6"},
             "size": {"size": "1280x720"},
             "input_reference": {FILES: (Upload("input_reference", "a.png", "image/png", HELD),)},
             OWN: {"acme_mode": "x"},

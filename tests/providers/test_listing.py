@@ -125,9 +125,25 @@ def test_each_dialect_is_asked_in_its_own_way() -> None:
     assert ask("bedrock", "https://bedrock-runtime.x.test")[0] == "https://bedrock.x.test/foundation-models"
     url, headers = ask("azure")
     assert (url, headers["api-key"]) == ("https://x.test/root/openai/v1/models", "k")
-    for dialect in ("blackbox", "responses", "perplexity"):
+    url, headers = ask("vertex", "https://v.test/v1")
+    assert url == "https://v.test/v1beta1/publishers/google/models?pageSize=300"
+    assert headers["authorization"] == "Bearer k"
+    for dialect in ("blackbox", "mistral", "openrouter", "responses", "perplexity"):
         assert ask(dialect)[0] == "https://x.test/root/models"
     assert DIALECTS["echo"].listing is None
+
+
+def test_vertex_lists_of_its_garden_what_can_be_called() -> None:
+    models = ("gemini-2.5-flash", "veo-3.1-generate-001", "imagen-4.0-generate-001", "text-embedding-005",
+              "chat-bison", "gemma3", "multimodalembedding", "timesfm")  # fmt: skip
+    garden = [{"name": f"publishers/google/models/{name}", "versionId": "001"} for name in models]
+    found = listed("vertex", {"publisherModels": [*garden, {"name": 3}, {}], "nextPageToken": "x"})
+    assert found == {
+        "gemini-2.5-flash": NOTHING,
+        "veo-3.1-generate-001": NOTHING,
+        "imagen-4.0-generate-001": NOTHING,
+        "text-embedding-005": ModelFacts(outputs=frozenset({"embedding"})),
+    }
 
 
 def test_gemini_and_bedrock_tell_of_their_models_in_their_own_words() -> None:

@@ -56,6 +56,7 @@ KINDS = {
     "gemini chat": of_gemini,
     "gemini embeddings": of_gemini_embedding,
     "mistral chat": lambda: of_mistral("ChatCompletionRequest"),
+    "mistral speech": lambda: of_mistral("SpeechRequest"),
     "mistral embeddings": lambda: of_mistral("EmbeddingRequest"),
 }
 

@@ -52,6 +52,16 @@ def test_models_that_come_go_and_change_are_noticed_once() -> None:
     assert next(lists.standings()).gone == ()
 
 
+def test_what_a_list_does_not_name_is_gone_where_it_names_all() -> None:
+    lists, _, _ = made("a")
+    lists.configure([provider("a"), replace(provider("v"), dialect="vertex")], HOUR, 0.0)
+    assert [lists.names(name, "x") for name in ("a", "v", "nobody")] == [None, None, None]
+    for name in ("a", "v"):
+        lists.take(name, models(x=NOTHING), 1.0, 100.0)
+    told = [[lists.names(name, model) for model in ("x", "y")] for name in ("a", "v")]
+    assert told == [[True, False], [True, None]]
+
+
 def test_a_provider_that_is_down_keeps_its_list_and_is_asked_ever_less() -> None:
     lists, counts, log = made("a")
     lists.take("a", models(x=NOTHING), 0.0, 100.0)

@@ -65,6 +65,12 @@ def test_a_video_is_submitted() -> None:
         },
     }
     assert asked(Operation.VIDEO)[1]["parameters"] == {"sampleCount": 1, "durationSeconds": 8}
+    placed = asked(
+        Operation.VIDEO, labels={"team": "a"}, image={"gcsUri": "gs://b/a.png"}, generateAudio=False
+    )[1]
+    assert placed["labels"] == {"team": "a"}
+    assert placed["instances"] == [{"prompt": "a cat", "image": {"gcsUri": "gs://b/a.png"}}]
+    assert placed["parameters"]["generateAudio"] is False
     said, reply = read(Operation.VIDEO, {"name": NAME}, seconds="6")
     assert (reply.job, reply.usage) == (NAME, Usage(video_seconds=6))
     assert (said["object"], said["status"], said["seconds"], said["model"]) == ("video", "queued", "6", MODEL)

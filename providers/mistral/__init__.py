@@ -1,0 +1,1 @@
+"""Mistral: OpenAI's dialect, and speech of its own."""
