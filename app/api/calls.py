@@ -102,7 +102,7 @@ class CallEndpoint:
             path=scope["path"],
             clock=self.rooms.clock,
             on_finish=self.rooms.on_finish,
-            operation=self.operation,
+            operation=str(self.operation),
             started=self.rooms.clock.monotonic(),
         )
 

@@ -46,13 +46,14 @@ class ClientConnection:
     async def write(self, frames: bytes, headers: Headers) -> None:
         """Send what has come, after status and headers if those have not gone yet."""
         self.has_content = True
-        if not self.committed:
-            await self._start(200, (*_HEADERS.get(self.delivery, _EVENT_HEADERS), *headers))
+        await self._commit(headers)
         await self._body(frames, more=True)
 
-    async def end(self) -> None:
-        """End the response, after the terminal event where there is one."""
-        await self._body(DONE if self.delivery is Delivery.EVENTS else b"", more=False)
+    async def end(self, frames: bytes = b"", headers: Headers = ()) -> None:
+        """Send what comes last, and the terminal event where there is one, and end the response."""
+        self.has_content = self.has_content or bool(frames)
+        await self._commit(headers)
+        await self._body(frames + DONE if self.delivery is Delivery.EVENTS else frames, more=False)
 
     async def refuse(self, error: GatewayError, *, close: bool) -> None:
         """Tell the client of an error: as a response, or as the last event of a stream, without `[DONE]`.
@@ -85,6 +86,10 @@ class ClientConnection:
         if not self.committed:
             await self._start(200, _EVENT_HEADERS)
         await self._body(COMMENT, more=True)
+
+    async def _commit(self, headers: Headers) -> None:
+        if not self.committed:
+            await self._start(200, (*_HEADERS.get(self.delivery, _EVENT_HEADERS), *headers))
 
     async def _start(self, status: int, headers: Headers) -> None:
         self.committed = True

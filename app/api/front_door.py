@@ -6,13 +6,16 @@ side; `front_door_connection` keeps the time and ends connections.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from urllib.parse import unquote
 from uuid import uuid4
 
 import httptools
 
 from app.api.farewell import Farewell
 from app.api.front_door_connection import Door, Refused
+from app.api.front_door_cycle import Cycle
 from app.api.front_door_entrance import EntranceProtocol
 from app.api.front_door_head import HostRule, check_head, refusal, without_upgrade
 from app.api.front_door_limits import NEVER, FrontDoorLimits
@@ -85,7 +88,7 @@ class FrontDoorProtocol(EntranceProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Judge the head, then let uvicorn start the request."""
+        """Judge the head, then start the request."""
         method, version = self.parser.get_method(), self.parser.get_http_version()
         path = check_head(method, version, self.url, self.headers, self.door.hosts)
         if self.parser.should_upgrade():
@@ -96,12 +99,41 @@ class FrontDoorProtocol(EntranceProtocol):
         self._begun, self._reading_body = False, True
         self._quiet = self._head_size = 0
         self._head_by = NEVER
-        super().on_headers_complete()
-        self.cycle.transport = self._exit
+        self._take_up(method, version)
         self._keep_alive = self.cycle.keep_alive and not self.door.farewell.begun
         # An answer that starts before the body is here says `connection: close`: what is left unread
         # would stand before the next request.
         self.cycle.keep_alive = False
+
+    def _take_up(self, method: bytes, version: str) -> None:
+        """Start the request, or let it wait for the answers that are owed before. As uvicorn does, with our `Cycle`."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope = self.scope
+        scope["method"] = method.decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = unquote(path) if "%" in path else path
+        scope["raw_path"] = url.path
+        scope["query_string"] = url.query or b""
+        before = self.cycle
+        self.cycle = Cycle(
+            scope=scope,
+            transport=self._exit,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         """Count it, then keep it for the application."""

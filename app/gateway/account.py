@@ -35,7 +35,7 @@ class Tally:
             self.text_bytes += chunk.text_bytes
             self.uncounted_bytes += chunk.text_bytes
             if chunk.usage is not None:
-                if chunk.usage.output_tokens > (self.usage or Usage()).output_tokens:
+                if chunk.usage.output_tokens > (self.usage.output_tokens if self.usage else 0):
                     self.uncounted_bytes = 0
                 self.usage = chunk.usage
 

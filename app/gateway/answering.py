@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from app.config.models import Timeouts
 from app.errors import from_upstream
 from app.gateway.account import said_bytes
-from app.gateway.attempt import Attempt
+from app.gateway.attempt import Attempt, Stream
 from app.gateway.client import Client, Headers
 from app.gateway.flight import Seat
 from app.gateway.guard import Ticket
@@ -115,14 +115,22 @@ class Answering:
         return renamed(reply.body, self.jobs.name(call.model, target, job, self.ticket.principal.name))
 
     async def _stream(self, trial: Trial) -> None:
-        log, client, tally = self._log, self.client, trial.tally
         events = self.ticket.call.delivery is Delivery.EVENTS
-        async with self._attempt(trial).stream() as batches:
-            held = await trial.contest.begin(trial, batches)
+        async with self._attempt(trial).stream() as stream:
+            held = await trial.contest.begin(trial, stream.batches)
             if frames := _frames(held, events=events):
-                log.answer_ready()
-                await client.write(frames, (*self._headers(trial.target), *_media(held)))
-            async for chunks in batches:
+                self._log.answer_ready()
+                await self.client.write(frames, (*self._headers(trial.target), *_media(held)))
+            last, headers = await self._pass_on(trial, stream, events=events)
+            self._succeed(trial)
+            await self.client.end(last, headers)
+
+    async def _pass_on(self, trial: Trial, stream: Stream, *, events: bool) -> tuple[bytes, Headers]:
+        """Pass on what comes, and give what comes last, to go out with the end in one write."""
+        log, client, tally, decoder = self._log, self.client, trial.tally, stream.decoder
+        last, headers = b"", Headers()
+        try:
+            async for chunks in stream.batches:
                 tally.add(chunks)
                 # Written out: it is done for every event of every stream.
                 frames = b"".join(
@@ -130,12 +138,20 @@ class Answering:
                     if events
                     else [chunk.data for chunk in chunks]
                 )
-                if frames:
-                    log.answer_ready()
-                    headers = () if client.committed else (*self._headers(trial.target), *_media(chunks))
+                if not frames:
+                    continue
+                log.answer_ready()
+                headers = () if client.committed else (*self._headers(trial.target), *_media(chunks))
+                if decoder.finished:
+                    last += frames
+                else:
                     await client.write(frames, headers)
-            self._succeed(trial)
-            await client.end()
+        except UpstreamError:
+            # What came behind the end was no part of the answer, and takes nothing from it.
+            if last:
+                await client.write(last, headers)
+            raise
+        return last, headers
 
     def _succeed(self, trial: Trial) -> None:
         self._log.end_attempt(trial, SUCCEEDED)

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.config.models import Timeouts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
-from providers.adapter import Adapter, Knowing, Pointing
+from providers.adapter import Adapter, Knowing, Pointing, StreamDecoder
 from providers.at_once import chunk_of
 from providers.errors import Disconnected, MalformedResponse, UnsupportedParameter, UpstreamError
 from providers.registry import DIALECTS
@@ -23,7 +24,15 @@ Batches = AsyncGenerator[Sequence[Chunk]]
 """The chunks of a stream, by what one read from the upstream gave."""
 
 
-@dataclass(frozen=True, slots=True)
+class Stream(NamedTuple):
+    """An answer that comes in parts."""
+
+    batches: Batches
+    decoder: StreamDecoder
+    """Once it has finished, what was given last is the end."""
+
+
+@dataclass(slots=True)
 class Attempt:
     """Everything that one try needs."""
 
@@ -50,7 +59,7 @@ class Attempt:
         return self.adapter.parse_response(self.call, self.target, answer.head, body)
 
     @asynccontextmanager
-    async def stream(self) -> AsyncIterator[Batches]:
+    async def stream(self) -> AsyncIterator[Stream]:
         """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
         request = self._built()
         first_event_by = _loop_time() + self.timeouts.first_event
@@ -61,11 +70,14 @@ class Attempt:
             async with answer:
                 self._hear(answer)
                 whole = await self._in_place_of_stream(answer, first_event_by, waiting)
+                decoder = self.adapter.open_stream(self.call, self.target, answer.head)
                 batches = (
-                    self._batches(answer, first_event_by, waiting) if whole is None else _as_batch(whole)
+                    self._batches(decoder, answer, first_event_by, waiting)
+                    if whole is None
+                    else _as_batch(whole)
                 )
                 async with aclosing(batches):
-                    yield batches
+                    yield Stream(batches, decoder)
                 await _read_on(answer)
 
     def _built(self) -> HttpRequest:
@@ -88,8 +100,9 @@ class Attempt:
             raise MalformedResponse("the provider pointed to another server than its own")
         return following
 
-    async def _batches(self, answer: Answer, first_event_by: float, waiting: Waiting) -> Batches:
-        decoder = self.adapter.open_stream(self.call, self.target, answer.head)
+    async def _batches(
+        self, decoder: StreamDecoder, answer: Answer, first_event_by: float, waiting: Waiting
+    ) -> Batches:
         ends = _loop_time() + self.timeouts.stream_total
         by, awaited = first_event_by, "its first event"
         piece = b"-"

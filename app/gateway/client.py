@@ -34,6 +34,6 @@ class Client(Protocol):
         """Send what has come of an answer; the first also sends status and headers. Waits for a slow reader."""
         ...
 
-    async def end(self) -> None:
-        """End it, as `Delivery` says."""
+    async def end(self, frames: bytes = b"", headers: Headers = ()) -> None:
+        """Send what comes last, if anything does, and end it, as `Delivery` says."""
         ...

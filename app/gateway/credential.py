@@ -86,6 +86,8 @@ class Credential:
         self._secret = Secret(self._text)
         self._whole = Parking(random)
         self._models: OrderedDict[str, _OfModel] = OrderedDict()
+        self._used: dict[str, tuple[Target, ProviderCredential, Target]] = {}
+        """By model: a target, the settings then, and the same with this credential."""
 
     def follow(self) -> None:
         """Look at the secret: one that has changed is another credential, of which nothing bad is known."""
@@ -94,6 +96,7 @@ class Credential:
             self._text, self._secret = text, Secret(text)
             self._whole.reset()
             self._models.clear()
+            self._used.clear()
 
     @property
     def secret(self) -> Secret:
@@ -106,8 +109,16 @@ class Credential:
 
     def used_for(self, target: Target) -> Target:
         """Give the target with this credential. What its file says later does not change it."""
+        known = self._used.get(target.model)
+        # Another configuration has other targets and settings.
+        if known is not None and known[0] is target and known[1] is self.settings:
+            return known[2]
         # An empty one stands for what is made where requests leave.
-        return target.using(self._secret or None, self.settings.position)
+        used = target.using(self._secret or None, self.settings.position)
+        if len(self._used) >= MOST_MODELS:
+            self._used.clear()
+        self._used[target.model] = target, self.settings, used
+        return used
 
     def weight(self, model: str, now: float) -> float:
         """Give its weight: less just after its return."""

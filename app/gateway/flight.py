@@ -115,8 +115,10 @@ class Flight:
             self._room.clear()
             await self._room.wait()
 
-    async def end(self) -> None:
+    async def end(self, frames: bytes = b"", headers: Headers = ()) -> None:
         """Have all of the answer."""
+        if frames:
+            await self.write(frames, headers)
         self._note_target()
         self._finish()
 

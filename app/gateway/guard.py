@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from app.auth.principal import Principal
 from app.gateway.forecast import Forecast
 from app.gateway.plan import Plan
@@ -59,8 +61,7 @@ class Guard(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True, gc=False):
     """What one attempt has used, as far as it is known."""
 
     usage: Usage | None

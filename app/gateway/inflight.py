@@ -17,8 +17,9 @@ class InFlight:
 
     async def admit(self, ticket: Ticket) -> Counted:
         """Count the call in."""
-        self.metrics.in_flight.labels(ticket.call.operation).inc()
-        return Counted(self.metrics, ticket.call.operation)
+        operation = (str(ticket.call.operation),)
+        self.metrics.in_flight.add(operation)
+        return Counted(self.metrics, operation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Counted:
     """One call that is counted in."""
 
     metrics: Metrics
-    operation: str
+    operation: tuple[str]
 
     def settle(self, record: CallRecord, /) -> CallRecord:
         """Count the call out."""
-        self.metrics.in_flight.labels(self.operation).dec()
+        self.metrics.in_flight.add(self.operation, -1)
         return record

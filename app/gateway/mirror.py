@@ -155,5 +155,5 @@ class _Nobody:
         """Keep nothing, but that there was something."""
         self.has_content = True
 
-    async def end(self) -> None:
+    async def end(self, frames: bytes = b"", headers: Headers = ()) -> None:
         """Keep nothing."""

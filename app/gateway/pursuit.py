@@ -39,7 +39,7 @@ class Patience:
     budget: RetryBudget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Ways:
     """What a pursuit needs of the gateway."""
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from app.auth.principal import Principal
 from app.config.activation import ActiveProvider
@@ -37,6 +38,8 @@ from providers.listing import Models
 from providers.models import MODELS
 from providers.types import Call, Operation, Target
 
+TARGETS, LONGEST_NAME = 1_000, 200
+"""Targets that are kept made, and characters of their names: clients may name any model of a provider."""
 _WILD = frozenset("*?[")
 OURS = "switchgear"
 """Who answers for a name that stands for several targets."""
@@ -60,8 +63,7 @@ class Router:
         self._models = {
             name: public_model(settings, self._providers, balancer_of) for name, settings in models.items()
         }
-        configured = (name for model in self._models.values() for name in model.every if "/" in name)
-        self._targets = {name: self._made(name) for name in configured if self._provider_of(name)}
+        self._kept = lru_cache(TARGETS)(self._make)
 
     def plan(self, model: str, operation: Operation, principal: Principal, ask: Ask | None = None) -> Plan:
         """Plan a call. Raises `NotFound`, `PermissionDenied`, or `BadRequest` for an unserved operation.
@@ -196,7 +198,7 @@ class Router:
         elif reason := self._unfit(name, asking):
             asking.skipped[name] = reason
         else:
-            return (self._targets.get(name) or self._made(name),)
+            return (self._made(name),)
         return ()
 
     def _unfit(self, name: str, asking: Asking) -> str:
@@ -220,6 +222,9 @@ class Router:
         return self._providers.get(name.partition("/")[0])
 
     def _made(self, name: str) -> Target:
+        return self._kept(name) if len(name) <= LONGEST_NAME else self._make(name)
+
+    def _make(self, name: str) -> Target:
         provider, _, model = name.partition("/")
         return _target(self._providers[provider], model)
 

@@ -67,7 +67,9 @@ class Prices:
             target.provider, target.model, now=self._now(), tier=tier if isinstance(tier, str) else ""
         )
         tokens = ask.forecast
-        used = replace(tokens.beside, input_tokens=tokens.input_tokens, output_tokens=tokens.output_tokens)
+        used = msgspec.structs.replace(
+            tokens.beside, input_tokens=tokens.input_tokens, output_tokens=tokens.output_tokens
+        )
         return None if rates is None else rates.cost(used)
 
 

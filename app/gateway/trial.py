@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from app.gateway.account import BYTES_PER_TOKEN, Tally
 from app.gateway.attempt import Batches
@@ -118,7 +120,7 @@ class Trial:
         """Guess what nobody has told, from the request."""
         guess = expected(call)
         output = known.output_tokens or guess.output_tokens or -(-self.tally.text_bytes // BYTES_PER_TOKEN)
-        return replace(
+        return msgspec.structs.replace(
             guess,
             input_tokens=known.input_tokens or guess.input_tokens + input_estimate(call),
             output_tokens=output,

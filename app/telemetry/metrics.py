@@ -22,6 +22,7 @@ from app.telemetry.counts import tokens_of
 from app.telemetry.credential_metrics import CredentialCollector, CredentialStanding
 from app.telemetry.gen_ai_metrics import GenAiMetrics
 from app.telemetry.record import CallRecord
+from app.telemetry.series import Counts, Levels, Spreads
 
 MODELS_SHOWN = 500
 OTHER = "other"
@@ -59,40 +60,40 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._model = BoundedLabel(MODELS_SHOWN)
-        self._requests = Counter(
+        self._requests = Counts(
             "switchgear_requests",
             "Calls that ended, by the status the client saw.",
             ("operation", "provider", "model", "status"),
             registry=registry,
         )
-        self._errors = Counter(
+        self._errors = Counts(
             "switchgear_errors",
             "Calls that ended in an error, by its code.",
             ("operation", "code"),
             registry=registry,
         )
-        self._duration = Histogram(
+        self._duration = Spreads(
             "switchgear_request_duration_seconds",
             "From the head of the request to the end of the answer.",
             ("operation", "stream"),
             buckets=_SECONDS,
             registry=registry,
         )
-        self._upstream = Histogram(
+        self._upstream = Spreads(
             "switchgear_upstream_duration_seconds",
             "Spent on the attempts of a call.",
             ("operation", "provider"),
             buckets=_SECONDS,
             registry=registry,
         )
-        self._overhead = Histogram(
+        self._overhead = Spreads(
             "switchgear_overhead_seconds",
             "The gateway's own part, up to the first byte of the answer.",
             ("operation",),
             buckets=_OWN_SECONDS,
             registry=registry,
         )
-        self._first_token = Histogram(
+        self._first_token = Spreads(
             "switchgear_time_to_first_token_seconds",
             "From the head of the request to the first event of a stream.",
             ("provider", "model"),
@@ -100,31 +101,31 @@ class Metrics:
             registry=registry,
         )
         self._tokens, self._units = (
-            Counter(name, text, ("provider", "model", "kind"), registry=registry)
+            Counts(name, text, ("provider", "model", "kind"), registry=registry)
             for name, text in (
                 ("switchgear_tokens", "Tokens by kind."),
                 ("switchgear_units", "Images, seconds of sound and video, characters and searches by kind."),
             )
         )
-        self._attempts = Counter(
+        self._attempts = Counts(
             "switchgear_attempts",
             "Tries of a target, by how they ended.",
             ("provider", "outcome"),
             registry=registry,
         )
-        self._fallbacks = Counter(
+        self._fallbacks = Counts(
             "switchgear_fallbacks",
             "Calls answered by a target other than the first of their plan.",
             ("provider",),
             registry=registry,
         )
-        self._cost = Counter(
+        self._cost = Counts(
             "switchgear_cost_dollars",
             "Cost of calls, in dollars; what has no known price is not in it.",
             ("provider", "model"),
             registry=registry,
         )
-        self._unpriced = Counter(
+        self._unpriced = Counts(
             "switchgear_unpriced_calls",
             "Calls that reached a provider and have no known price.",
             ("provider", "model"),
@@ -158,7 +159,7 @@ class Metrics:
             ("provider", "reason"),
             registry=registry,
         )
-        self.in_flight = Gauge(
+        self.in_flight = Levels(
             "switchgear_in_flight", "Calls admitted and not yet ended.", ("operation",), registry=registry
         )
         self._turned_away = Counter(
@@ -181,32 +182,32 @@ class Metrics:
         operation, provider = record.operation or NONE, record.provider or NONE
         claim = record.outcome == "success"
         model = self._model(record.upstream_model, claim=claim)
-        self._requests.labels(operation, provider, model, str(record.status)).inc()
+        self._requests.add((operation, provider, model, str(record.status)))
         if record.error_type:
-            self._errors.labels(operation, record.error_type).inc()
-        self._duration.labels(operation, str(record.stream).lower()).observe(record.duration_ms / 1000)
+            self._errors.add((operation, record.error_type))
+        self._duration.observe((operation, "true" if record.stream else "false"), record.duration_ms / 1000)
         for attempt in record.tries:
-            self._attempts.labels(attempt.provider, attempt.outcome).inc()
+            self._attempts.add((attempt.provider, attempt.outcome))
         if record.provider is None:
             return
-        self._upstream.labels(operation, provider).observe(record.upstream_ms / 1000)
-        self._overhead.labels(operation).observe(record.overhead_ms / 1000)
+        self._upstream.observe((operation, provider), record.upstream_ms / 1000)
+        self._overhead.observe((operation,), record.overhead_ms / 1000)
         if record.fallback:
-            self._fallbacks.labels(provider).inc()
+            self._fallbacks.add((provider,))
         if record.stream and record.ttft_ms is not None:
-            self._first_token.labels(provider, model).observe(record.ttft_ms / 1000)
+            self._first_token.observe((provider, model), record.ttft_ms / 1000)
         self._observe_usage(record, provider, model)
         self._gen_ai.observe(record, self._model(record.model, claim=claim))
 
     def _observe_usage(self, record: CallRecord, provider: str, model: str) -> None:
         for kind, count in tokens_of(record):
-            self._tokens.labels(provider, model, kind).inc(count)
+            self._tokens.add((provider, model, kind), count)
         for kind, used in (record.units or {}).items():
-            self._units.labels(provider, model, kind).inc(used)
+            self._units.add((provider, model, kind), used)
         if record.cost_nano is not None:
-            self._cost.labels(provider, model).inc(record.cost_nano / 1e9)
+            self._cost.add((provider, model), record.cost_nano / 1e9)
         elif record.usage_source != "none":
-            self._unpriced.labels(provider, model).inc()
+            self._unpriced.add((provider, model))
 
     def watch_ledger(self, *, store_up: Callable[[], bool], **records: Callable[[], int]) -> None:
         """Show what the ledger counts, as it stands at each scrape."""
@@ -283,7 +284,7 @@ class Metrics:
 
     def count_refusal(self, code: str) -> None:
         """Count a request that was refused before it was a call."""
-        self._errors.labels(NONE, code).inc()
+        self._errors.add((NONE, code))
 
     def reloaded(self, result: str) -> None:
         """Count a reload that was `applied`, `unchanged` or `rejected`."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import IO
 
 WAITING = 20_000
 """Lines that wait to be written. Beyond it lines are dropped and counted: a log is not worth a call."""
-BATCH = 256
+BATCH = 1024
+GATHER = 0.02
+"""Seconds from a first line to its writing, for others to join it: waking a thread for each costs calls more than the line."""
 END = b""
 
 
@@ -18,15 +21,16 @@ class Output:
     def __init__(self, out: IO[bytes], *, waiting: int = WAITING) -> None:
         self.dropped = 0
         self._out = out
-        self._lines: queue.Queue[bytes] = queue.Queue(waiting)
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._waiting = waiting
         self._thread = threading.Thread(target=self._write_always, name="output", daemon=True)
         self._thread.start()
 
     def put(self, line: bytes) -> None:
         """Take a line, its line feed included. Never waits, never raises."""
-        try:
-            self._lines.put_nowait(line)
-        except queue.Full:
+        if self._lines.qsize() < self._waiting:
+            self._lines.put(line)
+        else:
             self.dropped += 1
 
     def write(self, text: str) -> None:
@@ -38,15 +42,14 @@ class Output:
 
     def close(self, within: float) -> None:
         """Write what waits, for so many seconds at most."""
-        try:
-            self._lines.put(END, timeout=within)
-        except queue.Full:
-            return
+        self._lines.put(END)
         self._thread.join(within)
 
     def _write_always(self) -> None:
         while True:
             lines = [self._lines.get()]
+            if lines[0] != END and self._lines.qsize() < BATCH:
+                time.sleep(GATHER)
             while len(lines) < BATCH and not self._lines.empty():
                 lines.append(self._lines.get())
             try:

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+import msgspec
+
 from providers.types import Usage
 
 NOTHING = Usage()
@@ -158,7 +160,7 @@ def _ms(seconds: float) -> int:
 
 
 def _as_billed(usage: Usage, read: int, written: int) -> Usage:
-    return replace(
+    return msgspec.structs.replace(
         usage,
         input_tokens=read,
         output_tokens=written,

@@ -34,9 +34,9 @@ class FilteredLane:
             self._complete(event)
         return self._inside.take(event, data)
 
-    def read_together(self, _events: Sequence[bytes]) -> Chunk | None:
+    def read_together(self, _events: Sequence[bytes]) -> tuple[Chunk | None, int]:
         """Read none so: what the filter says is put in its place."""
-        return None
+        return None, 0
 
     def end(self) -> Sequence[Chunk]:
         """Give what comes after the last event."""

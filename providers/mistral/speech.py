@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from msgspec import structs
+
 from providers import shape
 from providers.adapter import StreamDecoder
 from providers.asked import Neutral, unsupported, without
@@ -56,7 +58,7 @@ def _open(call: Call, _head: Head) -> StreamDecoder:
     def used(event: JsonObject) -> Usage | None:
         if event.get("type") != _DONE:
             return None
-        return replace(passing.usage_in(event) or spoken, characters=spoken.characters)
+        return structs.replace(passing.usage_in(event) or spoken, characters=spoken.characters)
 
     if call.stream:
         return passing.Frames({_DONE}, used, _as_openai)

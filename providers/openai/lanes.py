@@ -20,8 +20,8 @@ class Lane(Protocol):
         """Read one event; None where nothing is left of it. Raises the `UpstreamError` that it reports or is."""
         ...
 
-    def read_together(self, events: Sequence[bytes], /) -> Chunk | None:
-        """Read events at once, if they can pass as they are; None where each is to be read by itself."""
+    def read_together(self, events: Sequence[bytes], /) -> tuple[Chunk | None, int]:
+        """Read those at the begin that can pass as they are, at once, and say how many; the rest is to be read one by one."""
         ...
 
     def end(self) -> Sequence[Chunk]:
@@ -89,33 +89,49 @@ class ExactLane:
             raise unlike(data) from error
         if event.error:
             raise unlike(data)
-        size = 0
-        for choice in event.choices:
-            (self._ended if choice.finish_reason else self._open).add(choice.index)
-            size += _size(choice.delta) if self._delta else _bytes(choice.text)
+        size = sum([self._account(choice) for choice in event.choices])
         counts = usage.read(event.usage, self._quirks) if event.usage else None
         account_only = counts is not None and not event.choices and not self._include_usage
         # JSON allows line feeds between its words only, and an event that goes on must be one line.
         line = b"" if account_only else data.replace(b"\n", b" ")
         return Chunk(line, counts, wire.text_or_none(event.model), size)
 
-    def read_together(self, events: Sequence[bytes]) -> Chunk | None:
-        """Read events that hold text alone; None where one tells of anything else, or is wrong."""
+    def read_together(self, events: Sequence[bytes]) -> tuple[Chunk | None, int]:
+        """Read the events up to the first that tells of usage or an error; none where one is wrong."""
         try:
             # A line each, and as many as there are: so none can hide in another.
             read = _event.decode_lines(b"\n".join(events))
         except wire.UNREADABLE:
-            return None
+            return None, 0
         if len(read) != len(events):
-            return None
-        size = 0
-        for event in read:
-            if event.usage or event.error:
-                return None
-            for choice in event.choices:
-                (self._ended if choice.finish_reason else self._open).add(choice.index)
-                size += _size(choice.delta) if self._delta else _bytes(choice.text)
-        return Chunk(BETWEEN.join(events), None, _last_model(read), size)
+            return None, 0
+        # Most tell of their usage in the last event.
+        many = next((index for index, event in enumerate(read) if event.usage or event.error), len(read))
+        if not many:
+            return None, 0
+        del read[many:]
+        size = sum([self._account(choice) for event in read for choice in event.choices])
+        return Chunk(BETWEEN.join(events[:many]), None, _last_model(read), size), many
+
+    def _account(self, choice: _Choice) -> int:
+        """Note a choice, and give the bytes that it says."""
+        (self._ended if choice.finish_reason else self._open).add(choice.index)
+        if not self._delta:
+            return _bytes(choice.text)
+        delta = choice.delta
+        if delta is None:
+            return 0
+        content = delta.content
+        if content and not (
+            delta.reasoning_content
+            or delta.reasoning
+            or delta.refusal
+            or delta.tool_calls
+            or delta.function_call
+        ):
+            # What nearly all are.
+            return len(content) if content.isascii() else len(content.encode())
+        return _size(delta)
 
     def end(self) -> Sequence[Chunk]:
         """Give nothing: all has been passed on."""
@@ -160,9 +176,9 @@ class CleanLane:
         line = wire.encode_answer(event, "an event")
         return Chunk(line, counts, model, sum(size for _, size in choices))
 
-    def read_together(self, _events: Sequence[bytes]) -> Chunk | None:
+    def read_together(self, _events: Sequence[bytes]) -> tuple[Chunk | None, int]:
         """Read none so: each is rewritten."""
-        return None
+        return None, 0
 
     def end(self) -> Sequence[Chunk]:
         """Give the usage event, if the client asked for it."""
@@ -213,14 +229,7 @@ def _last_model(events: list[_Event]) -> str | None:
     return None
 
 
-def _size(delta: _Delta | None) -> int:
-    if delta is None:
-        return 0
-    if delta.content and not (
-        delta.reasoning_content or delta.reasoning or delta.refusal or delta.tool_calls or delta.function_call
-    ):
-        # What nearly all are.
-        return _bytes(delta.content)
+def _size(delta: _Delta) -> int:
     reasoning = delta.reasoning_content or (delta.reasoning if isinstance(delta.reasoning, str) else None)
     size = _bytes(delta.content) + _bytes(reasoning) + _bytes(delta.refusal)
     for call in delta.tool_calls or ():

@@ -55,12 +55,12 @@ class Decoder:
 
     def _read_plain(self, events: list[bytes]) -> Sequence[Chunk]:
         last = events.pop() if events[-1] == _DONE else None
-        together = self._lane.read_together(events) if events else None
+        together, many = self._lane.read_together(events) if events else (None, 0)
         chunks: list[Chunk] = []
         if together is not None:
             self._has_events = True
             chunks.append(together)
-            events = []
+            del events[:many]
         if last is not None:
             events.append(last)
         try:

@@ -152,8 +152,8 @@ class Listener:
         self.received += frames
         await asyncio.sleep(0)
 
-    async def end(self) -> None:
-        await asyncio.sleep(0)
+    async def end(self, frames: bytes = b"", headers: Any = ()) -> None:
+        await (self.write(frames, headers) if frames else asyncio.sleep(0))
         self.received += b"data: [DONE]\n\n"
 
     @property

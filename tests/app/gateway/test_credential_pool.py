@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,8 @@ def test_a_changed_secret_is_another_credential(tmp_path: Path) -> None:
     seconds = [0.0]
     room = Room(ProviderCredential(FileSecret(file, lambda: seconds[0])))
     late = room.take()
+    assert late is not None
+    assert late[0].used_for(TARGET).credential == Secret("sk-old")
     room.fail(REJECTED)
     assert room.call() is None
     (tmp_path / "new").write_text("sk-new")
@@ -210,10 +213,27 @@ def test_a_changed_secret_is_another_credential(tmp_path: Path) -> None:
     taken = room.take()
     assert taken is not None
     assert taken[0].used_for(TARGET).credential == Secret("sk-new")
-    assert late is not None
     for refusal in (REJECTED, LIMITED):
         assert late[0].refuse(late[1], refusal, room.now) is None, "it speaks of the old one"
     assert room.state(0) == "ready"
+
+
+def test_a_target_has_the_credential_as_it_is_now_and_is_made_once() -> None:
+    secret = Secret("sk-0")
+    credential = Credential(ProviderCredential(secret, 0, 1), lambda: 0.0)
+    used = credential.used_for(TARGET)
+    assert used.credential is not None
+    assert (used.credential.reveal(), used.credential_position, used.model) == ("sk-0", 0, "large")
+    assert credential.used_for(TARGET) is used
+    # The same model, of another configuration.
+    other = replace(TARGET, base_url="https://eu.acme.test/v1")
+    assert credential.used_for(other).base_url == other.base_url
+    assert credential.used_for(TARGET).base_url == TARGET.base_url
+    credential.settings = ProviderCredential(secret, 3, 1)
+    assert credential.used_for(TARGET).credential_position == 3
+    for number in range(3 * MOST_MODELS):
+        credential.used_for(replace(TARGET, model=f"made-up-{number}"))
+    assert len(credential._used) <= MOST_MODELS
 
 
 def test_another_configuration_keeps_what_is_known_of_the_same_secret() -> None:

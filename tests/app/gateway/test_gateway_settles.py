@@ -109,9 +109,9 @@ class Fragile(Listener):
         self._count()
         await super().write(frames, headers)
 
-    async def end(self) -> None:
+    async def end(self, frames: bytes = b"", headers: Any = ()) -> None:
         self._count()
-        await super().end()
+        await super().end(frames, headers)
 
 
 def streamed(*ending: bytes | Exception | None) -> Said:

@@ -265,3 +265,14 @@ def test_a_model_s_own_times_lie_over_its_providers() -> None:
     times = router.plan("quick", CHAT, ANYONE).timeouts["a"]
     assert (times.first_event, times.idle, times.connect) == (2.0, 7.0, 5.0)
     assert not router.plan("plain", CHAT, ANYONE).timeouts
+
+
+def test_a_target_is_made_once_but_no_long_name_is_kept() -> None:
+    def made(name: str) -> Any:
+        return ROUTER.plan(name, CHAT, ANYONE).targets[0]
+
+    assert made("a/any") is made("a/any")
+    assert made("a/any") is not made("b/any")
+    long = "a/" + "x" * 100_000
+    assert made(long).model == long[2:]
+    assert made(long) is not made(long)

@@ -329,3 +329,29 @@ def test_finished_says_that_nothing_more_is_needed():
     assert not decoder.finished
     decoder.feed(b"data: [DONE]\n\n")
     assert decoder.finished
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_comes_in_one_piece_is_read_at_once_up_to_its_usage(asked: bool):
+    counts = {"prompt_tokens": 9, "completion_tokens": 7}
+    said = [event({"content": f"wörd{number} "}) for number in range(5)]
+    other = [event({"reasoning_content": "hm", "tool_calls": [{"function": {"arguments": "{}"}}]})]
+    bare = {**event(usage=counts), "choices": []}
+    endings = {
+        "in the last": [event({}, "stop", usage=counts)],
+        "in an event of its own": [event({}, "stop"), bare],
+        "in one amid": [event({"content": "x"}, usage={"completion_tokens": 3}), event({}, "stop", usage=counts)],
+        "in the first": [event({}, "stop", usage=counts), event({"content": "late"})],
+        "nowhere": [event({}, "stop")],
+    }  # fmt: skip
+    for name, ending in endings.items():
+        whole = sse(*said, *other, *ending)
+        at_once = open_stream(exact=True, asked=asked).feed(whole)
+        one_by_one = recorded.read(
+            open_stream(exact=True, asked=asked), [each + b"\n\n" for each in whole.split(b"\n\n") if each]
+        )
+        parts = [part for chunk in at_once for part in chunk.data.split(BETWEEN) if part]
+        assert parts == [chunk.data for chunk in one_by_one if chunk.data], name
+        assert sum(c.text_bytes for c in at_once) == sum(c.text_bytes for c in one_by_one), name
+        assert [c.usage for c in at_once if c.usage] == [c.usage for c in one_by_one if c.usage], name
+        assert len(at_once) <= 1 + len(ending), name
