@@ -55,9 +55,9 @@ class _Lane:
         """Read one event. Raises the `UpstreamError` that it reports or is."""
         return self._inside.take(_as_text(wire.decode(data, "an event"), "delta"), data)
 
-    def read_together(self, _events: Sequence[bytes]) -> Chunk | None:
+    def read_together(self, _events: Sequence[bytes]) -> tuple[Chunk | None, int]:
         """Read none so: each says its text in another place."""
-        return None
+        return None, 0
 
     def end(self) -> Sequence[Chunk]:
         """Give what comes after the last event."""
