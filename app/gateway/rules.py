@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from app.auth.principal import Principal
 from app.config.allowances import Budget as BudgetSettings
@@ -25,6 +25,17 @@ _Known = TypeVar("_Known")
 _Asked = TypeVar("_Asked")
 
 
+class AnyCall(NamedTuple):
+    """The limits that hold for a caller, whatever it asks for."""
+
+    every: tuple[Limit, ...] = ()
+    of_requests: tuple[Limit, ...] = ()
+    """Those of them that every call counts alike in."""
+
+
+_NOT_KNOWN = AnyCall()
+
+
 class LimitRules:
     """Finds the limits of a client or a target. Answers are kept: limits are built once and reused."""
 
@@ -32,6 +43,11 @@ class LimitRules:
         self._config = config
         self._levels = {subject: _limits(subject, level.limits) for subject, level in levels(config)}
         self._of_client: dict[tuple[Place, str], tuple[Limit, ...]] = {}
+        self._of_any_call: dict[Place, AnyCall] = {}
+        # A model with limits has its part in every answer; in a queue, what has no room may wait for it.
+        self._models_matter = any(
+            model.limits.stated or model.queue.max_wait for model in config.models.values()
+        )
         self._of_target: dict[tuple[str, str, int | None], tuple[Limit, ...]] = {}
 
     def of_client(self, principal: Principal, model: str) -> tuple[Limit, ...]:
@@ -41,6 +57,18 @@ class LimitRules:
         if known is None:
             known = self._find_client(place, model)
             _remember(self._of_client, (place, model), known)
+        return known
+
+    def of_any_call(self, principal: Principal) -> AnyCall:
+        """Give the limits that hold whatever a call is; none where that depends on the model it names."""
+        if self._models_matter:
+            return _NOT_KNOWN
+        place = Place.of(principal)
+        known = self._of_any_call.get(place)
+        if known is None:
+            every = self._find_client(place, "")
+            known = AnyCall(every, tuple(each for each in every if each.rule.counts == "requests"))
+            _remember(self._of_any_call, place, known)
         return known
 
     def of_target(self, target: Target) -> tuple[Limit, ...]:

@@ -33,6 +33,14 @@ class Answer:
     """Whether this process decided alone, because the state that it shares is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What an ask would be told now."""
+
+    refusal: Refusal
+    standings: Sequence[Standing]
+
+
 class Limiter(Protocol):
     """Keeps the meters of all subjects."""
 
@@ -43,6 +51,13 @@ class Limiter(Protocol):
 
     def configure(self, on_loss: OnStateLoss) -> None:
         """Say what becomes of limits that do not say it themselves, while shared state is lost."""
+        ...
+
+    def glimpse(self, limits: Sequence[Limit], asked: Amounts, shown: Sequence[Limit]) -> Glimpse | None:
+        """Give the refusal that an ask would get now, and how far others are used; nothing is taken.
+
+        None: it might pass, or that cannot be told without asking others.
+        """
         ...
 
     async def take(self, limits: Sequence[Limit], asked: Amounts) -> Answer:

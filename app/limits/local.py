@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.config.state import OnStateLoss
 from app.limits.ask import Amounts, Limit
-from app.limits.limiter import Answer
+from app.limits.limiter import Answer, Glimpse
 from app.limits.memory import Hold, MemoryLimits
 from app.limits.queue import Priority, WaitingRoom
 
@@ -29,6 +29,12 @@ class LocalLimiter:
 
     def configure(self, on_loss: OnStateLoss) -> None:
         """Nothing is shared that could be lost."""
+
+    def glimpse(self, limits: Sequence[Limit], asked: Amounts, shown: Sequence[Limit]) -> Glimpse | None:
+        """Give the refusal that an ask would get now, and how far others are used; nothing is taken."""
+        now = self._now()
+        refusal = self._meters.refusal(limits, asked, now)
+        return None if refusal is None else Glimpse(refusal, self._meters.standings(shown, now))
 
     async def take(self, limits: Sequence[Limit], asked: Amounts) -> Answer:
         """Take from all limits, or from none. Never suspends."""

@@ -57,7 +57,7 @@ class MemoryLimits:
         A subject's kind that is named twice is checked twice and counted once.
         """
         self._sweep(_SWEPT_PER_LIMIT * len(limits) + 1, now)
-        return self._refusal(limits, asked, now) or self._take(limits, asked, now)
+        return self.refusal(limits, asked, now) or self._take(limits, asked, now)
 
     def count(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Hold:
         """Take from all limits, whether they have room or not."""
@@ -86,7 +86,8 @@ class MemoryLimits:
         self.held += len(entries)
         return Hold(asked, entries, self)
 
-    def _refusal(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Refusal | None:
+    def refusal(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Refusal | None:
+        """Give the refusal of an ask, from the limit that frees last; None where all have room."""
         last, free_at = None, now
         for limit in limits:
             amount = asked.of(limit.rule.counts)

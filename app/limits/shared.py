@@ -15,7 +15,7 @@ from pathlib import Path
 from app.config.state import OnStateLoss
 from app.limits.ask import Amounts, Limit, Refusal, Standing
 from app.limits.kinds import LimitKind
-from app.limits.limiter import Answer
+from app.limits.limiter import Answer, Glimpse
 from app.limits.memory import Hold, MemoryLimits
 from app.limits.queue import Priority
 from app.limits.shares import OPEN, shares_of, told
@@ -68,6 +68,10 @@ class SharedLimiter:
     def configure(self, on_loss: OnStateLoss) -> None:
         """Say what becomes of limits that do not say it themselves, while Redis is lost."""
         self._on_loss = on_loss
+
+    def glimpse(self, _limits: Sequence[Limit], _asked: Amounts, _shown: Sequence[Limit]) -> Glimpse | None:
+        """Say nothing: only Redis knows."""
+        return None
 
     async def take(self, limits: Sequence[Limit], asked: Amounts) -> Answer:
         """Take from all limits, or from none. Raises `Unavailable`."""
