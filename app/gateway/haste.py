@@ -9,7 +9,7 @@ from app.auth.principal import Principal
 from app.errors import LimitReached
 from app.gateway.client_limits import limit_reached, standing_headers
 from app.gateway.rules import LimitRules
-from app.limits.ask import Amounts, Tightest
+from app.limits.ask import Amounts
 from app.limits.limiter import Limiter
 
 ONE = Amounts(requests=1)
@@ -49,4 +49,4 @@ class HastyLimits:
         answer = self.limiter.glimpse(limits.of_requests, ONE, limits.every)
         if answer is None:
             return None
-        return limit_reached(answer.refusal, standing_headers(Tightest.among(answer.standings)))
+        return limit_reached(answer.refusal, standing_headers(answer.tightest))

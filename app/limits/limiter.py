@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.config.state import OnStateLoss
-from app.limits.ask import Amounts, Limit, Refusal, Standing
+from app.limits.ask import Amounts, Limit, Refusal, Standing, Tightest
 from app.limits.queue import Priority
 
 
@@ -32,13 +32,17 @@ class Answer:
     degraded: bool = False
     """Whether this process decided alone, because the state that it shares is lost."""
 
+    def tightest(self) -> Tightest:
+        """Say which of them the client will meet first."""
+        return Tightest.among(self.standings())
+
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
     """What an ask would be told now."""
 
     refusal: Refusal
-    standings: Sequence[Standing]
+    tightest: Tightest
 
 
 class Limiter(Protocol):

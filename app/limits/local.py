@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.config.state import OnStateLoss
-from app.limits.ask import Amounts, Limit
+from app.limits.ask import Amounts, Limit, Refusal, Tightest
 from app.limits.limiter import Answer, Glimpse
 from app.limits.memory import Hold, MemoryLimits
 from app.limits.queue import Priority, WaitingRoom
@@ -34,30 +34,23 @@ class LocalLimiter:
         """Give the refusal that an ask would get now, and how far others are used; nothing is taken."""
         now = self._now()
         refusal = self._meters.refusal(limits, asked, now)
-        return None if refusal is None else Glimpse(refusal, self._meters.standings(shown, now))
+        return None if refusal is None else Glimpse(refusal, self._meters.tightest(shown, now))
 
     async def take(self, limits: Sequence[Limit], asked: Amounts) -> Answer:
         """Take from all limits, or from none. Never suspends."""
-        taken = self._meters.take(limits, asked, self._now())
-        return Answer(
-            _Held(taken, self) if isinstance(taken, Hold) else taken,
-            lambda: self._meters.standings(limits, self._now()),
-        )
+        return self._answer(self._meters.take(limits, asked, self._now()), limits)
 
     async def wait(
         self, limits: Sequence[Limit], asked: Amounts, *, priority: Priority, max_wait: float
     ) -> Answer:
-        """Take as soon as there is room, or give the refusal after `max_wait` seconds."""
+        """Take as soon as there is room, or give the refusal after `max_wait` seconds. Suspends only to wait."""
         taken = await self._room.wait(
             limits,
             lambda: self._meters.take(limits, asked, self._now()),
             priority=priority,
             max_wait=max_wait,
         )
-        return Answer(
-            _Held(taken, self) if isinstance(taken, Hold) else taken,
-            lambda: self._meters.standings(limits, self._now()),
-        )
+        return self._answer(taken, limits)
 
     def settle(self, hold: Hold, real: Amounts | None, *, refund_requests: bool) -> None:
         """Settle, and let in who waits."""
@@ -65,8 +58,23 @@ class LocalLimiter:
         if self._room.is_waited_in:
             self._room.wake()
 
+    def _answer(self, taken: Hold | Refusal, limits: Sequence[Limit]) -> Answer:
+        return _Answer(
+            _Held(taken, self) if isinstance(taken, Hold) else taken,
+            lambda: self._meters.standings(limits, self._now()),
+            find=lambda: self._meters.tightest(limits, self._now()),
+        )
+
     def _give_back(self, hold: Hold) -> None:
         hold.settle(None, self._now(), refund_requests=True)
+
+
+@dataclass(slots=True)
+class _Answer(Answer):
+    find: Callable[[], Tightest] = field(kw_only=True)
+
+    def tightest(self) -> Tightest:
+        return self.find()
 
 
 @dataclass(slots=True)
