@@ -9,10 +9,15 @@ from app.errors import DEGRADED, LimitReached
 from app.gateway.forecast import Forecasts, amounts
 from app.gateway.guard import Admission, Ticket
 from app.gateway.rules import LimitRules
-from app.limits.ask import Amounts, Limit, Refusal, Standing, Tightest
+from app.limits.ask import Amounts, Limit, Refusal, Tightest
 from app.limits.limiter import Answer, Held, Limiter
 from app.limits.queue import Priority
 from app.telemetry.record import CallRecord
+
+_NAMES = tuple(
+    (f"x-ratelimit-limit-{unit}", f"x-ratelimit-remaining-{unit}", f"x-ratelimit-reset-{unit}")
+    for unit in ("requests", "tokens")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +99,14 @@ def limit_reached(refusal: Refusal, headers: Sequence[tuple[str, str]] = ()) -> 
 def standing_headers(tightest: Tightest) -> list[tuple[str, str]]:
     """Render `x-ratelimit-*` as OpenAI does, resets in Go's notation (`6m0s`)."""
     headers: list[tuple[str, str]] = []
-    for unit, standing in (("requests", tightest.requests), ("tokens", tightest.tokens)):
+    for (limit, remaining, reset), standing in zip(_NAMES, tightest, strict=True):
         if standing is not None:
-            headers += _headers_of(unit, standing)
+            headers += (
+                (limit, str(standing.limit.capacity)),
+                (remaining, str(standing.remaining)),
+                (reset, go_duration(standing.reset_after)),
+            )
     return headers
-
-
-def _headers_of(unit: str, standing: Standing) -> list[tuple[str, str]]:
-    return [
-        (f"x-ratelimit-limit-{unit}", str(standing.limit.capacity)),
-        (f"x-ratelimit-remaining-{unit}", str(standing.remaining)),
-        (f"x-ratelimit-reset-{unit}", go_duration(standing.reset_after)),
-    ]
 
 
 def go_duration(seconds: float) -> str:
