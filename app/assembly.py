@@ -125,7 +125,7 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
             ProviderBudgets(budget_rules, purse),
             LoadGate(lasting.loads, clock),
         ],
-        objections=HastyLimits(limit_rules, lasting.limiter),
+        objections=HastyLimits(limit_rules, lasting.limiter, clock.monotonic),
         credentials=CredentialGate(
             lasting.credentials, TargetLimits(limit_rules, lasting.limiter), lasting.notices, clock
         ),

@@ -67,20 +67,27 @@ def overloaded(reason: Reason, request_id: str, wait: float) -> TurnedAway:
 
 
 class Forms:
-    """Renders refusals, those of missing and wrong keys once."""
+    """Renders refusals, those of missing and wrong keys once, and another once while it is the same."""
 
     def __init__(self) -> None:
         self._known: dict[str, Form] = {}
+        self._last: tuple[GatewayError | None, Form] = None, Form(b"", b"")
 
     def answer(self, error: GatewayError, request_id: str) -> TurnedAway:
         """Give the answer to an error."""
         # The few words with which keys are refused are the same for all.
-        form = self._known.get(error.message)
-        if form is None:
-            form = Form.of(error)
-            if isinstance(error, Unauthorized):
-                self._known[error.message] = form
+        last, form = self._last
+        if error is not last:
+            form = self._known.get(error.message) or self._render(error)
         return TurnedAway(form.head, request_id, b"", form.body)
+
+    def _render(self, error: GatewayError) -> Form:
+        form = Form.of(error)
+        if isinstance(error, Unauthorized):
+            self._known[error.message] = form
+        else:
+            self._last = error, form
+        return form
 
 
 class FixedLines:

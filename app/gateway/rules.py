@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from app.auth.principal import Principal
 from app.config.allowances import Budget as BudgetSettings
@@ -22,8 +22,9 @@ _Known = TypeVar("_Known")
 _Asked = TypeVar("_Asked")
 
 
-class AnyCall(NamedTuple):
-    """The limits that hold for a caller, whatever it asks for."""
+@dataclass(frozen=True, slots=True, eq=False)
+class AnyCall:
+    """The limits that hold for a caller, whatever it asks for. Two are equal if they are the same one."""
 
     every: tuple[Limit, ...] = ()
     of_requests: tuple[Limit, ...] = ()

@@ -57,6 +57,10 @@ class Limiter(Protocol):
         """Say what becomes of limits that do not say it themselves, while shared state is lost."""
         ...
 
+    def is_full(self, limits: Sequence[Limit], asked: Amounts) -> bool:
+        """Say whether an ask would surely be refused now; nothing is taken, and nobody else asked."""
+        ...
+
     def glimpse(self, limits: Sequence[Limit], asked: Amounts, shown: Sequence[Limit]) -> Glimpse | None:
         """Give the refusal that an ask would get now, and how far others are used; nothing is taken.
 

@@ -30,6 +30,10 @@ class LocalLimiter:
     def configure(self, on_loss: OnStateLoss) -> None:
         """Nothing is shared that could be lost."""
 
+    def is_full(self, limits: Sequence[Limit], asked: Amounts) -> bool:
+        """Say whether an ask would be refused now; nothing is taken."""
+        return self._meters.is_full(limits, asked, self._now())
+
     def glimpse(self, limits: Sequence[Limit], asked: Amounts, shown: Sequence[Limit]) -> Glimpse | None:
         """Give the refusal that an ask would get now, and how far others are used; nothing is taken."""
         now = self._now()

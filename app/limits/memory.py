@@ -69,11 +69,15 @@ class MemoryLimits:
 
     def refusal(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Refusal | None:
         """Give the refusal that an ask would get; None where all have room."""
+        return self._refusal(limits, asked, now) if self.is_full(limits, asked, now) else None
+
+    def is_full(self, limits: Sequence[Limit], asked: Amounts, now: float) -> bool:
+        """Say whether any has no room."""
         for limit in limits:
             meter, amount = self._meters.get(limit.key), asked.of(limit.counts)
             if amount > limit.capacity or (meter and not meter.has_room(amount, limit.capacity, now)):
-                return self._refusal(limits, asked, now)
-        return None
+                return True
+        return False
 
     def used(self, now: float) -> Iterator[tuple[str, int]]:
         """Give the key of each meter with what counts of it."""

@@ -69,6 +69,10 @@ class SharedLimiter:
         """Say what becomes of limits that do not say it themselves, while Redis is lost."""
         self._on_loss = on_loss
 
+    def is_full(self, _limits: Sequence[Limit], _asked: Amounts) -> bool:
+        """Say no: only Redis knows."""
+        return False
+
     def glimpse(self, _limits: Sequence[Limit], _asked: Amounts, _shown: Sequence[Limit]) -> Glimpse | None:
         """Say nothing: only Redis knows."""
         return None

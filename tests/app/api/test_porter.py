@@ -25,7 +25,7 @@ from app.auth.tokens import Tokens
 from app.config.models import Config
 from app.errors import BudgetExceeded, GatewayError, LimitReached, Unauthorized
 from app.gateway.entrance import Entrance, Place, capacity_of
-from app.gateway.haste import HastyLimits
+from app.gateway.haste import TOLD_AGAIN, HastyLimits
 from app.gateway.lobby import Lobby
 from app.gateway.rules import LimitRules
 from app.limits.ask import Amounts
@@ -60,7 +60,7 @@ class House:
         callers = Callers(Authenticator(ring, tokens), Failures(FAILURES), (), lambda: self.now)
         self.rules = LimitRules(self.config)
         self.limiter = LocalLimiter(MemoryLimits(), lambda: self.now)
-        gateway = SimpleNamespace(objections=HastyLimits(self.rules, self.limiter))
+        gateway = SimpleNamespace(objections=HastyLimits(self.rules, self.limiter, lambda: self.now))
         snapshot: Any = SimpleNamespace(callers=callers, gateway=gateway)
         ids = (f"id-{number}" for number in itertools.count())
         clock = Clock(lambda: self.now, lambda: self.now)
@@ -174,6 +174,14 @@ async def test_what_no_body_could_change_is_refused_over_limits() -> None:
     assert headers["x-ratelimit-remaining-tokens"] == "960", "it tells of all its limits"
     assert 59_000 < int(headers["retry-after-ms"]) <= 60_100
     assert (house.told[0].key, house.told[0].team, house.told[0].status) == ("ci", "search", 429)
+    house.now += 0.001
+    again = parts(house.ask())
+    assert (again[1]["retry-after-ms"], again[2]) == (headers["retry-after-ms"], error), (
+        "so soon it is the same"
+    )
+    house.now += TOLD_AGAIN
+    assert int(parts(house.ask())[1]["retry-after-ms"]) < int(headers["retry-after-ms"])
+    house.now -= TOLD_AGAIN + 0.001
     # Refusals take nothing, and end when they say.
     house.now += int(headers["retry-after-ms"]) / 1000
     assert isinstance(house.ask(), Place)
