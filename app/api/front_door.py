@@ -17,6 +17,7 @@ from app.api.front_door_entrance import EntranceProtocol
 from app.api.front_door_head import HostRule, check_head, refusal, without_upgrade
 from app.api.front_door_limits import NEVER, FrontDoorLimits
 from app.api.porter import Doorkeeper, NoPorter
+from app.api.turned_away import FixedLines
 from app.errors import BadRequest, GatewayError, HeadersTooLarge, UriTooLong
 
 __all__ = ["FrontDoorLimits", "FrontDoorProtocol", "front_door"]
@@ -181,5 +182,6 @@ def front_door(
             farewell or Farewell(),
             porter or NoPorter(),
         )
+        fixed = FixedLines()
 
     return ConfiguredFrontDoor

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -21,7 +21,6 @@ from app.api.front_door_head import HostRule, render
 from app.api.front_door_limits import NEVER, BodyPace, FrontDoorLimits, WriteStall
 from app.api.leaving import LEAVING
 from app.api.porter import Doorkeeper
-from app.api.turned_away import FixedLines
 from app.errors import GatewayError, RequestTimeout
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ class Door:
     refused: Refused
     farewell: Farewell
     porter: Doorkeeper
-    fixed: FixedLines = field(default_factory=FixedLines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -12,7 +12,7 @@ from app.api.front_door_connection import BoundedProtocol
 from app.api.front_door_limits import BodyPace
 from app.api.leaving import LEAVING, Leaving
 from app.api.porter import UNASKED, Unasked, Verdict
-from app.api.turned_away import TurnedAway
+from app.api.turned_away import FixedLines, TurnedAway
 from app.gateway.entrance import Place
 from app.gateway.lobby import Patience
 
@@ -26,6 +26,8 @@ SMALL = 1 << 16
 class EntranceProtocol(BoundedProtocol):
     """A connection whose calls ask the porter first."""
 
+    fixed: ClassVar[FixedLines]
+    """What all answers of the server have in common."""
     _turned_away: TurnedAway | None = None
     """The refusal of the running request, while the rest of its small body is awaited."""
     _never_begun = False
@@ -117,7 +119,7 @@ class EntranceProtocol(BoundedProtocol):
         self.on_response_complete()
 
     def _say(self, refusal: TurnedAway, *, keep: bool) -> None:
-        fixed = self.door.fixed.of(self.server_state.default_headers)
+        fixed = self.fixed.of(self.server_state.default_headers)
         self.transport.write(refusal.render(fixed, close=not keep))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,19 +22,26 @@ class Held(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Protocol):
     """What has come of an ask."""
 
-    taken: Held | Refusal
-    standings: Callable[[], Sequence[Standing]]
-    """Says how far each limit is used, in the order in which they were asked."""
-    degraded: bool = False
-    """Whether this process decided alone, because the state that it shares is lost."""
+    @property
+    def taken(self) -> Held | Refusal:
+        """What was taken, or why nothing was."""
+        ...
+
+    @property
+    def degraded(self) -> bool:
+        """Whether this process decided alone, because the state that it shares is lost."""
+        ...
+
+    def standings(self) -> Sequence[Standing]:
+        """Say how far each limit is used, in the order in which they were asked."""
+        ...
 
     def tightest(self) -> Tightest:
         """Say which of them the client will meet first."""
-        return Tightest.among(self.standings())
+        ...
 
 
 @dataclass(frozen=True, slots=True)

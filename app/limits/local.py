@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 from app.config.state import OnStateLoss
-from app.limits.ask import Amounts, Limit, Refusal, Tightest
+from app.limits.ask import Amounts, Limit, Refusal, Standing, Tightest
 from app.limits.limiter import Answer, Glimpse
 from app.limits.memory import Hold, MemoryLimits
 from app.limits.queue import Priority, WaitingRoom
@@ -63,22 +64,26 @@ class LocalLimiter:
             self._room.wake()
 
     def _answer(self, taken: Hold | Refusal, limits: Sequence[Limit]) -> Answer:
-        return _Answer(
-            _Held(taken, self) if isinstance(taken, Hold) else taken,
-            lambda: self._meters.standings(limits, self._now()),
-            find=lambda: self._meters.tightest(limits, self._now()),
-        )
+        held = _Held(taken, self) if isinstance(taken, Hold) else taken
+        return _Answer(held, limits, self._meters, self._now)
 
     def _give_back(self, hold: Hold) -> None:
         hold.settle(None, self._now(), refund_requests=True)
 
 
 @dataclass(slots=True)
-class _Answer(Answer):
-    find: Callable[[], Tightest] = field(kw_only=True)
+class _Answer:
+    taken: _Held | Refusal
+    limits: Sequence[Limit]
+    meters: MemoryLimits
+    now: Callable[[], float]
+    degraded: ClassVar[bool] = False
+
+    def standings(self) -> Sequence[Standing]:
+        return self.meters.standings(self.limits, self.now())
 
     def tightest(self) -> Tightest:
-        return self.find()
+        return self.meters.tightest(self.limits, self.now())
 
 
 @dataclass(slots=True)

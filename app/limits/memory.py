@@ -74,7 +74,7 @@ class MemoryLimits:
     def is_full(self, limits: Sequence[Limit], asked: Amounts, now: float) -> bool:
         """Say whether any has no room."""
         for limit in limits:
-            meter, amount = self._meters.get(limit.key), asked.of(limit.counts)
+            meter, amount = self._meters.get(limit.key), getattr(asked, limit.counts)
             if amount > limit.capacity or (meter and not meter.has_room(amount, limit.capacity, now)):
                 return True
         return False
