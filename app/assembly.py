@@ -37,6 +37,7 @@ from app.gateway.fitness import Fitness, FitsAll
 from app.gateway.flights import Flights
 from app.gateway.forecast import Forecasts
 from app.gateway.gateway import Gateway
+from app.gateway.haste import HastyLimits
 from app.gateway.hedge import Hedges
 from app.gateway.inflight import InFlight
 from app.gateway.jobs import Jobs
@@ -124,6 +125,7 @@ def assemble(loaded: Loaded, lasting: Lasting) -> Snapshot:
             ProviderBudgets(budget_rules, purse),
             LoadGate(lasting.loads, clock),
         ],
+        objections=HastyLimits(limit_rules, lasting.limiter, clock.monotonic),
         credentials=CredentialGate(
             lasting.credentials, TargetLimits(limit_rules, lasting.limiter), lasting.notices, clock
         ),

@@ -296,7 +296,7 @@ async def create_app(
             log.warning("refused", request_id=request_id, status=error.http_status, code=error.code)
 
         endpoints = CallEndpoints(rooms)
-        entrance, refusals = Entrance(capacity_of(config)), Refusals(log, metrics)
+        entrance, refusals = Entrance(capacity_of(config)), Refusals(log, metrics, tell)
         closing.callback(watch_loop(entrance, metrics, clock.monotonic).stop)
         memory = watch_memory(entrance, config.server.overload.max_memory, refusals)
         _run_beside(memory, "memory", closing)

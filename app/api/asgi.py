@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from app.auth.principal import Principal
 from app.errors import GatewayError, Internal, MethodNotAllowed
+from app.telemetry.record import CallRecord
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -60,10 +62,34 @@ def error_messages(error: GatewayError, request_id: str, *, close: bool = False)
     )
 
 
+class Endpoint(Protocol):
+    """One token endpoint."""
+
+    @property
+    def operation(self) -> str:
+        """What it does."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None:
+        """Serve one call."""
+        ...
+
+    def refusal(
+        self, scope: Scope, request_id: str, principal: Principal | None, error: GatewayError
+    ) -> CallRecord:
+        """Give the record of a call of which no more than its head was looked at."""
+        ...
+
+
 class Endpoints(Protocol):
     """Where the token endpoints are."""
 
-    def at(self, path: str) -> Mapping[str, App] | None:
+    @property
+    def usual(self) -> Mapping[tuple[bytes, bytes], Endpoint]:
+        """Those that stand at one place, by method and target, as nearly all clients write them."""
+        ...
+
+    def at(self, path: str) -> Mapping[str, Endpoint] | None:
         """Give those of a path by method; None where there is none."""
         ...
 

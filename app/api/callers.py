@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.api.asgi import RawHeaders, Scope
+from app.api.asgi import Scope
 from app.api.forwarded import client_network
 from app.auth.authenticator import Authenticator
 from app.auth.failures import PREFIX, Failures
 from app.auth.presented import NotRecognised, presented
 from app.auth.principal import Principal
 from app.config.networks import AnyNetwork
-from app.errors import LimitReached, Unauthorized
+from app.errors import GatewayError, LimitReached, Unauthorized
 
 _TOO_MANY = "Too many wrong API keys came from here. A good one is taken at any time."
 
@@ -37,21 +37,26 @@ class Callers:
         try:
             found = self.authenticator.recognise(credential)
             return found if isinstance(found, Principal) else await found
-        except NotRecognised:
-            wait = self.failures.count(self._marks(scope, credential), self.now())
-            if wait:
-                raise LimitReached(_TOO_MANY, retry_after=wait) from None
-            raise
+        except NotRecognised as error:
+            raise self._counted(error, scope, credential) from None
 
-    def glimpse(self, headers: RawHeaders) -> Principal | None:
-        """Say who calls if that takes no work. It lets nobody in: `identify` does."""
+    def judge(self, scope: Scope) -> Principal | GatewayError | None:
+        """Say who calls, or why not, from a request's head; None where that takes work. It lets nobody in: `identify` does.
+
+        Call it once: who is refused has failed.
+        """
         try:
-            return self.authenticator.known(presented(headers))
-        except Unauthorized:
-            return None
+            credential = presented(scope["headers"])
+        except Unauthorized as error:
+            return error
+        judged = self.authenticator.judge(credential)
+        return self._counted(judged, scope, credential) if isinstance(judged, NotRecognised) else judged
 
-    def _marks(self, scope: Scope, credential: bytes) -> Iterator[tuple[str, str | int]]:
-        yield "address", client_network(scope, self.trusted)
-        if b"." not in credential:
-            # All tokens begin alike. The hash keeps what may be a part of a key out of memory.
-            yield "prefix", hash(credential[:PREFIX])
+    def _counted(self, error: NotRecognised, scope: Scope, credential: bytes) -> GatewayError:
+        wait = self.failures.count(self._marks(scope, credential), self.now())
+        return LimitReached(_TOO_MANY, retry_after=wait) if wait else error
+
+    def _marks(self, scope: Scope, credential: bytes) -> Sequence[tuple[str, str | int]]:
+        address = "address", client_network(scope, self.trusted)
+        # All tokens begin alike. The hash keeps what may be a part of a key out of memory.
+        return (address,) if b"." in credential else (address, ("prefix", hash(credential[:PREFIX])))

@@ -19,6 +19,7 @@ from app.api.request_checks import check_request
 from app.api.session import read_session
 from app.api.snapshot import Current, Snapshot
 from app.api.tags import read_tags
+from app.auth.principal import Principal
 from app.errors import GatewayError, Unavailable
 from app.gateway.record import CallLog
 from app.telemetry.clock import Clock
@@ -46,7 +47,7 @@ class CallEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call: authenticate, read, answer, and be sure that it is told of."""
-        log = self._open_log(scope)
+        log = self._open_log(scope, scope[REQUEST_ID], self.rooms.on_finish)
         client = ClientConnection(send, log.request_id, scope.get(BREAK_OFF))
         try:
             with self.rooms.current.snapshot as snapshot:
@@ -94,14 +95,25 @@ class CallEndpoint:
         finally:
             asked.close()
 
-    def _open_log(self, scope: Scope) -> CallLog:
+    def refusal(
+        self, scope: Scope, request_id: str, principal: Principal | None, error: GatewayError
+    ) -> CallRecord:
+        """Give the record of a call of which no more than its head was looked at."""
+        told: list[CallRecord] = []
+        log = self._open_log(scope, request_id, told.append)
+        if principal is not None:
+            log.identify(principal)
+        log.finish("refused", error.http_status, error.code)
+        return told[0]
+
+    def _open_log(self, scope: Scope, request_id: str, on_finish: Callable[[CallRecord], None]) -> CallLog:
         return CallLog(
             id=self.rooms.new_id(),
-            request_id=scope[REQUEST_ID],
+            request_id=request_id,
             method=scope["method"],
             path=scope["path"],
             clock=self.rooms.clock,
-            on_finish=self.rooms.on_finish,
+            on_finish=on_finish,
             operation=str(self.operation),
             started=self.rooms.clock.monotonic(),
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from app.api.asgi import App, Receive, Scope
+from app.api.asgi import Endpoint, Receive, Scope
 from app.api.asked import Asked, Reader, read_json
 from app.api.body import read_body
 from app.api.calls import CallEndpoint, CallRooms
@@ -53,17 +53,23 @@ class CallEndpoints:
     """Finds the endpoint of a request. Implements `app.api.asgi.Endpoints`."""
 
     def __init__(self, rooms: CallRooms) -> None:
-        self._fixed: dict[str, dict[str, App]] = {}
+        self._fixed: dict[str, dict[str, Endpoint]] = {}
         for operation, place in PLACES.items():
             endpoint = CallEndpoint(operation, rooms, place.read)
             for prefix in ("/v1", ""):
                 self._fixed[prefix + place.path] = {"POST": endpoint}
         self._fixed[COHERES] = self._fixed[PLACES[Operation.RERANK].path]
-        self._jobs: dict[str, dict[str, App]] = {}
+        self.usual: Mapping[tuple[bytes, bytes], Endpoint] = {
+            (method.encode(), path.encode()): endpoint
+            for path, endpoints in self._fixed.items()
+            for method, endpoint in endpoints.items()
+        }
+        """Those that stand at one place, by method and target."""
+        self._jobs: dict[str, dict[str, Endpoint]] = {}
         for (method, suffix), operation in JOB_PLACES.items():
             self._jobs.setdefault(suffix, {})[method] = CallEndpoint(operation, rooms, _read_job)
 
-    def at(self, path: str) -> Mapping[str, App] | None:
+    def at(self, path: str) -> Mapping[str, Endpoint] | None:
         """Give the endpoints of a path by method; None where there is none."""
         found = self._fixed.get(path)
         if found is None and (job := JOB.fullmatch(path)):

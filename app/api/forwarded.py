@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 from app.api.asgi import RawHeaders, Scope
@@ -11,6 +12,8 @@ from app.config.networks import AnyNetwork
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 UNKNOWN = "unknown"
+_IPV4 = re.compile(r"(?:[1-9]\d{0,2}|0)(?:\.(?:[1-9]\d{0,2}|0)){3}")
+"""As systems write them: nothing is left to be read or written anew."""
 _ENTRIES = 32
 """Of `X-Forwarded-For` that are looked at, from the right: more proxies than anybody has."""
 
@@ -22,6 +25,8 @@ def client_network(scope: Scope, trusted: Sequence[AnyNetwork]) -> str:
     that is no such proxy.
     """
     peer = scope.get("client")
+    if peer and not trusted and _IPV4.fullmatch(peer[0]):
+        return str(peer[0])
     found = _address(peer[0]) if peer else None
     if found is None:
         return UNKNOWN

@@ -20,6 +20,7 @@ from app.api.front_door_entrance import EntranceProtocol
 from app.api.front_door_head import HostRule, check_head, refusal, without_upgrade
 from app.api.front_door_limits import NEVER, FrontDoorLimits
 from app.api.porter import Doorkeeper, NoPorter
+from app.api.turned_away import FixedLines
 from app.errors import BadRequest, GatewayError, HeadersTooLarge, UriTooLong
 
 __all__ = ["FrontDoorLimits", "FrontDoorProtocol", "front_door"]
@@ -46,12 +47,17 @@ class FrontDoorProtocol(EntranceProtocol):
             return
         if self._head_by == NEVER and not self._reading_body:
             self._expect_head()
-        view = memoryview(data)
         try:
-            for start in range(0, len(view), SLICE):
-                self._feed(view[start : start + SLICE])
+            if len(data) <= SLICE:
+                self._feed(data)
+            else:
+                view = memoryview(data)
+                for start in range(0, len(view), SLICE):
+                    self._feed(view[start : start + SLICE])
         except GatewayError as error:
             self._refuse(error)
+        if self._turned_away is not None and self._pace is None and not self._closed:
+            self._pace_rest()
 
     # The parser's side.
 
@@ -61,7 +67,7 @@ class FrontDoorProtocol(EntranceProtocol):
             raise BadRequest("Too many requests were sent ahead of their answers.", code="invalid_http")
         super().on_message_begin()
         self._quiet = self._head_size = 0
-        self._begun = True
+        self._begun, self._never_begun = True, False
         if self._head_by == NEVER or self.door.farewell.begun:
             self._expect_head()
 
@@ -74,7 +80,7 @@ class FrontDoorProtocol(EntranceProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field within the bounds; drop a trailer, which must not pass for a header."""
-        limits = self._limits
+        limits, headers = self._limits, self.headers
         self._quiet = 0
         self._head_size += len(name) + len(value) + 4  # every field has a colon, a space and a line's end
         if self._reading_body:
@@ -83,9 +89,13 @@ class FrontDoorProtocol(EntranceProtocol):
             return
         if self._head_size > limits.header_bytes:
             raise _headers_too_large(limits)
-        if len(self.headers) >= limits.header_count:
+        if len(headers) >= limits.header_count:
             raise HeadersTooLarge(f"There are more than {limits.header_count} header fields.")
-        super().on_header(name, value)
+        # As uvicorn does it.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Judge the head, then start the request."""
@@ -99,6 +109,9 @@ class FrontDoorProtocol(EntranceProtocol):
         self._begun, self._reading_body = False, True
         self._quiet = self._head_size = 0
         self._head_by = NEVER
+        lasts = version != "1.0" and self.parser.should_keep_alive() and not self.door.farewell.begun
+        if self._is_refused(method, keep_alive=lasts):
+            return
         self._take_up(method, version)
         self._keep_alive = self.cycle.keep_alive and not self.door.farewell.begun
         # An answer that starts before the body is here says `connection: close`: what is left unread
@@ -140,7 +153,8 @@ class FrontDoorProtocol(EntranceProtocol):
         self._quiet = 0
         if self._pace is not None:
             self._pace.took(len(body))
-        super().on_body(body)
+        if not self._never_begun:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End the body's bounds: from here on nothing cuts the answer but a client that does not read."""
@@ -148,11 +162,14 @@ class FrontDoorProtocol(EntranceProtocol):
             return
         self._reading_body = False
         self._pace = None
+        if self._never_begun:
+            self._answer_unbegun(whole=True)
+            return
         if not self.cycle.response_started:
             self.cycle.keep_alive = self._keep_alive
         super().on_message_complete()
 
-    def _feed(self, piece: memoryview) -> None:
+    def _feed(self, piece: bytes | memoryview) -> None:
         limits = self._limits
         self._quiet += len(piece)
         try:
@@ -167,7 +184,7 @@ class FrontDoorProtocol(EntranceProtocol):
         elif self._head_size + self._quiet > limits.header_bytes:
             raise _headers_too_large(limits)
 
-    def _feed_plainly(self, rest: memoryview) -> None:
+    def _feed_plainly(self, rest: bytes | memoryview) -> None:
         head, self._plain_head = self._plain_head, b""
         self.parser = httptools.HttpRequestParser(self)
         for piece in (memoryview(head), rest):
@@ -197,5 +214,6 @@ def front_door(
             farewell or Farewell(),
             porter or NoPorter(),
         )
+        fixed = FixedLines()
 
     return ConfiguredFrontDoor

@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Final, Protocol
 
-from app.api.asgi import Endpoints, RawHeaders, Scope, request_id_of
+from app.api.asgi import Endpoint, Endpoints, Scope, request_id_of
 from app.api.snapshot import Current
-from app.errors import Unavailable
+from app.api.turned_away import Forms, TurnedAway, overloaded
+from app.auth.principal import Principal
+from app.errors import GatewayError, Unavailable
 from app.gateway.entrance import Place
-from app.gateway.lobby import Lobby
+from app.gateway.lobby import Lobby, Patience
 from app.limits.places import Reason
 from app.telemetry.refusals import Refusals
 
 SOONEST, LATEST = 0.5, 1.5
 """Seconds after which clients are asked to try again: a random time between, or all come back at once."""
-_AGAIN = "Try again in a moment."
-_MESSAGES: dict[Reason, str] = {
-    "total": f"As many calls are under way as `server.max_inflight` lets in. {_AGAIN}",
-    "priority": f"The places that are left are kept for keys of a higher priority. {_AGAIN}",
-    "tenant": f"This key has its share of the calls under way, and others wait. {_AGAIN}",
-    "lag": f"More calls come in than can be begun. {_AGAIN}",
-    "memory": f"There is no memory left for more calls. {_AGAIN}",
-}
-_CLOSE = b"connection: close\r\n"
 STATUS = Unavailable.status
 CODE = Unavailable.default_code
 
 
-def _unchanging(reason: Reason) -> tuple[bytes, bytes]:
-    body = Unavailable(_MESSAGES[reason]).body()
-    head = f"HTTP/1.1 {STATUS} Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
-    return head.encode(), body
+class Unasked:
+    """What is said of a call that nobody was asked about yet."""
 
 
-_PARTS: dict[Reason, tuple[bytes, bytes]] = {reason: _unchanging(reason) for reason in _MESSAGES}
-
-
-class TurnedAway(NamedTuple):
-    """A call that may not come in."""
-
-    reason: Reason
-    request_id: str
-    wait: float
-    """Seconds."""
-
-    def render(self, server_headers: RawHeaders, *, close: bool) -> bytes:
-        """Give the whole answer."""
-        head, body = _PARTS[self.reason]
-        varying = (
-            f"x-request-id: {self.request_id}\r\nretry-after: {math.ceil(self.wait)}\r\n"
-            f"retry-after-ms: {math.ceil(self.wait * 1000)}\r\n"
-        )
-        fixed = [b"%b: %b\r\n" % field for field in server_headers]
-        return b"".join((head, varying.encode(), _CLOSE if close else b"", *fixed, b"\r\n", body))
-
-
-Begin = Callable[[Place | None], None]
-"""Begins the call; what needs no place has none."""
+UNASKED: Final = Unasked()
+Verdict = TurnedAway | Place | Patience | None
+"""Of a call that comes in: its place, or none where it needs none. With `Patience` it may wait for one."""
+Begin = Callable[[Place], None]
 KeepOut = Callable[[TurnedAway], None]
 
 
@@ -70,8 +41,16 @@ class Doorkeeper(Protocol):
         """Whether connections had better end with their answer."""
         ...
 
-    def ask(self, scope: Scope, begin: Begin, keep_out: KeepOut) -> None:
-        """Call one of the two, now or in a moment."""
+    def ask_early(self, method: bytes, target: bytes, scope: Scope) -> Verdict | Unasked:
+        """Judge a call before anything is made for it; `scope` has its headers and its client, and gets the rest."""
+        ...
+
+    def ask(self, scope: Scope) -> Verdict:
+        """Judge a call."""
+        ...
+
+    def wait(self, scope: Scope, patience: Patience, begin: Begin, keep_out: KeepOut) -> None:
+        """Call one of the two in a moment."""
         ...
 
     def leave(self, place: Place) -> None:
@@ -84,9 +63,16 @@ class NoPorter:
 
     wants_connections_to_end = False
 
-    def ask(self, _scope: Scope, begin: Begin, _keep_out: KeepOut) -> None:
-        """Begin it."""
-        begin(None)
+    def ask_early(self, _method: bytes, _target: bytes, _scope: Scope) -> Verdict | Unasked:
+        """Say nothing."""
+        return UNASKED
+
+    def ask(self, _scope: Scope) -> Verdict:
+        """Let it in."""
+        return None
+
+    def wait(self, _scope: Scope, _patience: Patience, begin: Begin, keep_out: KeepOut) -> None:
+        """Nobody has to."""
 
     def leave(self, place: Place) -> None:
         """Take it back, though none was given."""
@@ -107,33 +93,67 @@ class Porter:
     ) -> None:
         """Take for calls what comes to `endpoints`: everything else comes in always."""
         self._endpoints = endpoints
+        self._usual = endpoints.usual
         self._current = current
         self._lobby = lobby
         self._random = random
         self._new_id = new_id
         self._refusals = refusals
+        self._forms = Forms()
 
     @property
     def wants_connections_to_end(self) -> bool:
         """Whether memory is scarce."""
         return self._lobby.entrance.memory_is_scarce
 
-    def ask(self, scope: Scope, begin: Begin, keep_out: KeepOut) -> None:
-        """Judge by path, key and what is under way."""
-        if scope["method"] not in (self._endpoints.at(scope["path"]) or ()):
-            begin(None)
-            return
-        caller = self._current.snapshot.callers.glimpse(scope["headers"])
-        # Nobody knows yet who an unknown key is: all of them share one part.
-        tenant, priority = (caller.name, caller.priority) if caller else ("", "normal")
-        self._lobby.ask(tenant, priority, begin, lambda reason: keep_out(self._refusal(scope, reason)))
+    def ask_early(self, method: bytes, target: bytes, scope: Scope) -> Verdict | Unasked:
+        """Judge a call at one of the usual places."""
+        endpoint = self._usual.get((method, target))
+        if endpoint is None:
+            return UNASKED
+        scope["method"], scope["path"] = method.decode(), target.decode()
+        return self._judge(endpoint, scope)
+
+    def ask(self, scope: Scope) -> Verdict:
+        """Judge by path, key, and what is under way."""
+        endpoint = (self._endpoints.at(scope["path"]) or {}).get(scope["method"])
+        return None if endpoint is None else self._judge(endpoint, scope)
+
+    def wait(self, scope: Scope, patience: Patience, begin: Begin, keep_out: KeepOut) -> None:
+        """Wait for a place."""
+        self._lobby.wait(patience, begin, lambda reason: keep_out(self._overloaded(scope, reason)))
 
     def leave(self, place: Place) -> None:
         """Take a place back, for who waits for one."""
         self._lobby.leave(place)
 
-    def _refusal(self, scope: Scope, reason: Reason) -> TurnedAway:
+    def _judge(self, endpoint: Endpoint, scope: Scope) -> Verdict:
+        snapshot = self._current.snapshot
+        caller = snapshot.callers.judge(scope)
+        if isinstance(caller, GatewayError):
+            return self._refused(endpoint, scope, None, caller)
+        if caller is None:
+            # Nobody knows yet whose token it is: all of those share one part.
+            tenant, priority = "", "normal"
+        else:
+            objection = snapshot.gateway.objections.objection(caller)
+            if objection is not None:
+                return self._refused(endpoint, scope, caller, objection)
+            tenant, priority = caller.name, caller.priority
+        verdict = self._lobby.ask(tenant, priority)
+        return self._overloaded(scope, verdict) if isinstance(verdict, str) else verdict
+
+    def _refused(
+        self, endpoint: Endpoint, scope: Scope, caller: Principal | None, error: GatewayError
+    ) -> TurnedAway:
+        self._lobby.entrance.note_refusal()
+        request_id = request_id_of(scope["headers"], self._new_id)
+        kind = endpoint.operation, caller.name if caller else "", error.kind
+        self._refusals.tell_of_call(kind, partial(endpoint.refusal, scope, request_id, caller, error))
+        return self._forms.answer(error, request_id)
+
+    def _overloaded(self, scope: Scope, reason: Reason) -> TurnedAway:
         wait = SOONEST + (LATEST - SOONEST) * self._random()
-        refusal = TurnedAway(reason, request_id_of(scope["headers"], self._new_id), wait)
-        self._refusals.tell(refusal.request_id, STATUS, CODE, reason)
-        return refusal
+        request_id = request_id_of(scope["headers"], self._new_id)
+        self._refusals.tell(request_id, STATUS, CODE, reason)
+        return overloaded(reason, request_id, wait)

@@ -8,6 +8,7 @@ from app.auth.keyring import KeyRing
 from app.auth.presented import digest
 from app.auth.principal import Principal
 from app.auth.tokens import Tokens
+from app.errors import GatewayError
 
 
 class Authenticator:
@@ -30,7 +31,10 @@ class Authenticator:
             raise self._keys.refusal(mark)
         return self._tokens.recognise(credential, mark)
 
-    def known(self, credential: bytes) -> Principal | None:
-        """Say whose key or token it is if that takes no work. It lets nobody in: `recognise` does."""
+    def judge(self, credential: bytes) -> Principal | GatewayError | None:
+        """Say whose key or token it is, or why it is refused; None where that takes work. Only `recognise` lets in."""
         mark = digest(credential)
-        return self._keys.find(mark) or self._tokens.remembered(mark)
+        principal = self._keys.find(mark)
+        if principal is not None:
+            return principal
+        return self._tokens.remembered(mark) if b"." in credential else self._keys.refusal(mark)

@@ -31,7 +31,10 @@ class Failures:
 
     def count(self, marks: Iterable[Hashable], now: float) -> float:
         """Count a failure for each mark; give the seconds until the next may be made, 0 if this one was in bounds."""
-        return max((self._count(mark, now) for mark in marks), default=0.0)
+        wait = 0.0
+        for mark in marks:
+            wait = max(wait, self._count(mark, now))
+        return wait
 
     def _count(self, mark: Hashable, now: float) -> float:
         filled = max(self._empty_at.pop(mark, now), now) + self._drop

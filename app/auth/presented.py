@@ -25,11 +25,11 @@ def digest(credential: bytes) -> str:
 
 def presented(headers: Headers) -> bytes:
     """Give the key or token that a request presents. Raises `Unauthorized` for none, a malformed one, or several."""
-    found = {value for name, value in headers if name in _HEADERS}
-    keys = {_bare(value) for name, value in headers if name in _HEADERS and _bare(value) is not None}
+    found = [field for field in headers if field[0] in _HEADERS]
     if not found:
         raise Unauthorized(MISSING)
-    if len(keys) != 1 or sum(1 for name, _ in headers if name == b"authorization") > 1:
+    keys = {bare for _, value in found if (bare := _bare(value)) is not None}
+    if len(keys) != 1 or (len(found) > 1 and sum(name == b"authorization" for name, _ in found) > 1):
         raise Unauthorized("Send exactly one API key, as `Authorization: Bearer <key>`.")
     (key,) = keys
     if not key or len(key) > LONGEST:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from app.errors import DEGRADED, LimitReached
 from app.gateway.forecast import Forecasts, amounts
 from app.gateway.guard import Admission, Ticket
 from app.gateway.rules import LimitRules
-from app.limits.ask import Amounts, Refusal, Standing, Tightest
-from app.limits.limiter import Held, Limiter
+from app.limits.ask import Amounts, Limit, Refusal, Tightest
+from app.limits.limiter import Answer, Held, Limiter
 from app.limits.queue import Priority
 from app.telemetry.record import CallRecord
+
+_NAMES = tuple(
+    (f"x-ratelimit-limit-{unit}", f"x-ratelimit-remaining-{unit}", f"x-ratelimit-reset-{unit}")
+    for unit in ("requests", "tokens")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,8 @@ class ClientLimits:
         limits = self.rules.of_client(ticket.principal, ticket.call.model)
         if not limits:
             return _Learning(self.forecasts)
-        answer = await self.limiter.wait(
-            limits,
-            amounts(ticket.forecast, limits),
-            priority=Priority[ticket.principal.priority.upper()],
-            max_wait=self.rules.max_wait(ticket.call.model),
-        )
-        headers = standing_headers(Tightest.among(answer.standings()))
+        answer = await self._ask(ticket, limits)
+        headers = standing_headers(answer.tightest())
         if answer.degraded:
             headers.append(DEGRADED)
         if isinstance(answer.taken, Refusal):
@@ -42,8 +42,15 @@ class ClientLimits:
         ticket.headers += headers
         return _Held(answer.taken, self.forecasts)
 
+    def _ask(self, ticket: Ticket, limits: Sequence[Limit]) -> Awaitable[Answer]:
+        asked, max_wait = amounts(ticket.forecast, limits), self.rules.max_wait(ticket.call.model)
+        if max_wait <= 0:
+            return self.limiter.take(limits, asked)
+        priority = Priority[ticket.principal.priority.upper()]
+        return self.limiter.wait(limits, asked, priority=priority, max_wait=max_wait)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _Held:
     hold: Held
     forecasts: Forecasts
@@ -92,27 +99,23 @@ def limit_reached(refusal: Refusal, headers: Sequence[tuple[str, str]] = ()) -> 
 def standing_headers(tightest: Tightest) -> list[tuple[str, str]]:
     """Render `x-ratelimit-*` as OpenAI does, resets in Go's notation (`6m0s`)."""
     headers: list[tuple[str, str]] = []
-    for unit, standing in (("requests", tightest.requests), ("tokens", tightest.tokens)):
+    for (limit, remaining, reset), standing in zip(_NAMES, tightest, strict=True):
         if standing is not None:
-            headers += _headers_of(unit, standing)
+            headers += (
+                (limit, str(standing.limit.capacity)),
+                (remaining, str(standing.remaining)),
+                (reset, go_duration(standing.reset_after)),
+            )
     return headers
-
-
-def _headers_of(unit: str, standing: Standing) -> list[tuple[str, str]]:
-    return [
-        (f"x-ratelimit-limit-{unit}", str(standing.limit.capacity)),
-        (f"x-ratelimit-remaining-{unit}", str(standing.remaining)),
-        (f"x-ratelimit-reset-{unit}", go_duration(standing.reset_after)),
-    ]
 
 
 def go_duration(seconds: float) -> str:
     """Write seconds as Go does: `850ms`, `12.5s`, `6m0s`, `1h2m3s`."""
     if seconds < 1:
         return f"{round(seconds * 1000)}ms"
-    minutes, rest = divmod(round(seconds, 2), 60)
+    seconds = round(seconds, 2)
+    if seconds < 60:
+        return f"{seconds:g}s"
+    minutes, rest = divmod(seconds, 60)
     hours, minutes = divmod(int(minutes), 60)
-    shown = f"{rest:g}s"
-    if hours:
-        return f"{hours}h{minutes}m{shown}"
-    return f"{minutes}m{shown}" if minutes else shown
+    return f"{hours}h{minutes}m{rest:g}s" if hours else f"{minutes}m{rest:g}s"

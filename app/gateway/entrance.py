@@ -108,6 +108,10 @@ class Entrance:
         """Learn how much of the memory is in use, from 0 to 1."""
         self._memory = share
 
+    def note_refusal(self) -> None:
+        """Learn that a call was refused for a reason of its own: that is work too."""
+        self._throttle.refused += 1
+
     def admit(self, tenant: str, priority: str) -> Place | Reason:
         """Give a place, or the reason why there is none."""
         self._asking.add(tenant)

@@ -46,11 +46,12 @@ def amounts(forecast: Forecast, limits: Sequence[Limit]) -> Amounts:
     What was learned is no reason to find a call larger than a whole limit: without a cap of its own
     it asks for all of the limit at most.
     """
-    output = forecast.output_tokens
+    given, output = forecast.input_tokens, forecast.output_tokens
     if forecast.output_cap is None:
-        room = (_room(limit, forecast.input_tokens) for limit in limits)
-        output = min((output, *(each for each in room if each is not None)))
-    return Amounts(1, forecast.input_tokens, output)
+        for limit in limits:
+            if limit.capacity < given + output and (room := _room(limit, given)) is not None:
+                output = min(output, room)
+    return Amounts(1, given, output)
 
 
 def _room(limit: Limit, input_tokens: int) -> int | None:

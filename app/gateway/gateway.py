@@ -21,6 +21,7 @@ from app.gateway.flight import Flight
 from app.gateway.flights import Flights
 from app.gateway.forecast import Forecasts
 from app.gateway.guard import Chooser, Gate, Guard, Ticket
+from app.gateway.haste import NO_OBJECTIONS, Objections
 from app.gateway.hedge import Hedges
 from app.gateway.jobs import Jobs
 from app.gateway.pursuit import Pursuit, Ways
@@ -58,6 +59,8 @@ class Gateway:
     """Tries that a call may take in all, by its model and how many targets there are."""
     random: Callable[[], float]
     """From 0 up to 1."""
+    objections: Objections = NO_OBJECTIONS
+    """What refuses calls by their head."""
     trails: Trails = NO_TRAIL
 
     async def serve(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from app.gateway.entrance import Entrance, Place
 from app.limits.places import PRIORITIES, Reason
@@ -18,6 +19,14 @@ WORTH_WAITING: tuple[Reason, ...] = ("total", "priority", "tenant")
 """What ends when another call does. Lag and memory do not get better by keeping more."""
 MOST = 1_000
 """Calls that may wait: more would not get in before their time is over."""
+
+
+class Patience(NamedTuple):
+    """What a call needs to wait."""
+
+    tenant: str
+    priority: str
+    reason: Reason
 
 
 @dataclass(eq=False, slots=True)
@@ -41,23 +50,28 @@ class Lobby:
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
-    def ask(
-        self, tenant: str, priority: str, begin: Callable[[Place], None], keep_out: Callable[[Reason], None]
-    ) -> None:
-        """Call `begin` with a place or `keep_out` with the reason, now or when the time is over."""
+    def ask(self, tenant: str, priority: str) -> Place | Reason | Patience:
+        """Give a place, the reason why there is none, or what to `wait` with where one may come in time."""
         verdict = self.entrance.admit(tenant, priority)
-        if isinstance(verdict, Place):
-            begin(verdict)
-        elif self.max_wait > 0 and verdict in WORTH_WAITING and len(self) < MOST:
-            self._wait(self._waiting[priority], _Waiter(tenant, begin), partial(keep_out, verdict))
-        else:
-            keep_out(verdict)
+        if isinstance(verdict, Place) or not self._holds(verdict):
+            return verdict
+        return Patience(tenant, priority, verdict)
+
+    def wait(
+        self, patience: Patience, begin: Callable[[Place], None], keep_out: Callable[[Reason], None]
+    ) -> None:
+        """Call `begin` with a place when there is one, or `keep_out` with the reason when the time is over."""
+        waiter = _Waiter(patience.tenant, begin)
+        self._wait(self._waiting[patience.priority], waiter, partial(keep_out, patience.reason))
 
     def leave(self, place: Place) -> None:
         """Take a place back, for who waits for one."""
         place.give_back()
         if self.max_wait > 0:
             self.wake()
+
+    def _holds(self, reason: Reason) -> bool:
+        return self.max_wait > 0 and reason in WORTH_WAITING and len(self) < MOST
 
     def _wait(self, lane: list[_Waiter], waiter: _Waiter, keep_out: Callable[[], None]) -> None:
         def late() -> None:

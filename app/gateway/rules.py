@@ -11,18 +11,27 @@ from app.auth.principal import Principal
 from app.config.allowances import Budget as BudgetSettings
 from app.config.allowances import Limits as LimitSettings
 from app.config.models import Config
-from app.gateway.subjects import Place, holder_of, levels, plan_subject
+from app.gateway.subjects import REMEMBERED, Place, Places, holder_of, levels, plan_subject
 from app.limits.ask import Limit
 from app.limits.kinds import LimitKind
 from app.usage.budgets import Budget
 from app.usage.periods import Period, PeriodKind
 from providers.types import Target
 
-REMEMBERED = 10_000
-"""Answers kept for callers and models: names come from clients, so there is a bound."""
-
 _Known = TypeVar("_Known")
 _Asked = TypeVar("_Asked")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnyCall:
+    """The limits that hold for a caller, whatever it asks for. Two are equal if they are the same one."""
+
+    every: tuple[Limit, ...] = ()
+    of_requests: tuple[Limit, ...] = ()
+    """Those of them that every call counts alike in."""
+
+
+_NOT_KNOWN = AnyCall()
 
 
 class LimitRules:
@@ -31,16 +40,34 @@ class LimitRules:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._levels = {subject: _limits(subject, level.limits) for subject, level in levels(config)}
+        self._places = Places()
         self._of_client: dict[tuple[Place, str], tuple[Limit, ...]] = {}
+        self._of_any_call: dict[Place, AnyCall] = {}
+        # A model with limits has its part in every answer; in a queue, what has no room may wait for it.
+        self._models_matter = any(
+            model.limits.stated or model.queue.max_wait for model in config.models.values()
+        )
         self._of_target: dict[tuple[str, str, int | None], tuple[Limit, ...]] = {}
 
     def of_client(self, principal: Principal, model: str) -> tuple[Limit, ...]:
         """Give the limits of the caller, of all above it, of its plan and of the public model."""
-        place = Place.of(principal)
+        place = self._places.of(principal)
         known = self._of_client.get((place, model))
         if known is None:
             known = self._find_client(place, model)
             _remember(self._of_client, (place, model), known)
+        return known
+
+    def of_any_call(self, principal: Principal) -> AnyCall:
+        """Give the limits that hold whatever a call is; none where that depends on the model it names."""
+        if self._models_matter:
+            return _NOT_KNOWN
+        place = self._places.of(principal)
+        known = self._of_any_call.get(place)
+        if known is None:
+            every = self._find_client(place, "")
+            known = AnyCall(every, tuple(each for each in every if each.rule.counts == "requests"))
+            _remember(self._of_any_call, place, known)
         return known
 
     def of_target(self, target: Target) -> tuple[Limit, ...]:
@@ -104,16 +131,18 @@ class BudgetRules:
         self._providers = {
             name: _budgets(f"provider:{name}", settings.budget) for name, settings in config.providers.items()
         }
+        self._places = Places()
         self._of_caller: dict[Place, tuple[ClientBudget, ...]] = {}
 
     def of_client(self, principal: Principal, model: str) -> tuple[ClientBudget, ...]:
         """Give the budgets of the caller, of all above it, of its plan and of the public model."""
-        place = Place.of(principal)
+        place = self._places.of(principal)
         known = self._of_caller.get(place)
         if known is None:
             known = self._find_caller(place)
             _remember(self._of_caller, place, known)
-        return (*known, *self._models.get(model, ()))
+        of_model = self._models.get(model)
+        return (*known, *of_model) if of_model else known
 
     def of_provider(self, provider: str) -> tuple[ClientBudget, ...]:
         """Give the budgets of a provider."""

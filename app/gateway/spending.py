@@ -53,12 +53,13 @@ class Prices:
         if ticket.call.job:
             # It was paid for when it was submitted.
             return FREE
-        if target.name not in ticket.rates:
+        name = target.name
+        if name not in ticket.rates:
             tier = ticket.call.body.get("service_tier")
-            ticket.rates[target.name] = self._book.rates(
+            ticket.rates[name] = self._book.rates(
                 target.provider, target.model, now=self._now(), tier=tier if isinstance(tier, str) else ""
             )
-        return ticket.rates[target.name]
+        return ticket.rates[name]
 
     def expected(self, target: Target, ask: Ask) -> int | None:
         """Give the nano-dollars that a call will probably cost there; None where no price is known."""
@@ -126,8 +127,9 @@ class Purse:
     def _known(self, targets: Sequence[Target], ticket: Ticket) -> list[Rates]:
         """Give the rates of those targets that have any. Raises `BadRequest` where that is not enough."""
         rates = [(target, self._prices.of(target, ticket)) for target in targets]
-        target = next((target for target, known in rates if known is None), None)
-        if target is not None and self._refuses_unknown:
+        unknown = [target for target, known in rates if known is None]
+        if unknown and self._refuses_unknown:
+            target = unknown[0]
             raise BadRequest(
                 f"No price is known for `{target.name}`, and this call is under a budget. "
                 f"Set one under `providers.{target.provider}.prices`.",
@@ -142,7 +144,7 @@ class Purse:
         forecast = ticket.forecast
         if budget.mode == "learned":
             tokens = forecast.input_tokens, forecast.output_tokens
-            return max((each.bound(*tokens, forecast.beside) for each in rates), default=0)
+            return max([each.bound(*tokens, forecast.beside) for each in rates], default=0)
         if ticket.call.operation not in WORDS:
             return _bound_beside_words(budget, ticket, rates)
         if forecast.output_cap is None:
@@ -183,7 +185,8 @@ class ClientBudgets:
         if not budgets:
             return _FREE
         targets = ticket.plan.every
-        await self.purse.fit(budgets, ticket, targets)
+        if any(given.fit_max_tokens for given in budgets):
+            await self.purse.fit(budgets, ticket, targets)
         reservation = await self.purse.reserve(budgets, ticket, targets)
         ticket.strict = any(given.budget.mode == "strict" for given in budgets)
         ticket.charges += _records(reservation.charges())
@@ -215,7 +218,7 @@ class _Free:
 _FREE = _Free()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reserved:
     purse: Purse
     reservation: Reserved

@@ -15,6 +15,8 @@ from app.config.identities import Allowed
 from app.config.models import Config
 
 PLAN = "plan:"
+REMEMBERED = 10_000
+"""Answers kept for callers and models: names come from clients, so there is a bound."""
 
 
 class Place(NamedTuple):
@@ -51,6 +53,25 @@ class Place(NamedTuple):
         """The subjects of the caller and of all above it."""
         named = {"key": self.key, "user": self.user, "team": self.team, "organisation": self.organisation}
         return [f"{kind}:{name}" for kind, name in named.items() if name is not None]
+
+
+class Places:
+    """Gives the places of callers, again for the same ones."""
+
+    def __init__(self) -> None:
+        # By what it is and not by what it is equal to, which would cost as much as to find out anew.
+        self._known: dict[int, tuple[Principal, Place]] = {}
+
+    def of(self, principal: Principal) -> Place:
+        """Give the place of a caller."""
+        known = self._known.get(id(principal))
+        if known is not None and known[0] is principal:
+            return known[1]
+        if len(self._known) >= REMEMBERED:
+            del self._known[next(iter(self._known))]
+        place = Place.of(principal)
+        self._known[id(principal)] = principal, place
+        return place
 
 
 def levels(config: Config) -> Iterator[tuple[str, Allowed]]:

@@ -50,7 +50,7 @@ class _Open:
 OPEN = _Open()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Held:
     hold: Held
 

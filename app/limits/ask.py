@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.config.state import OnStateLoss
 from app.limits.kinds import RULES, Counted, LimitKind, Rule
@@ -19,16 +20,18 @@ class Limit:
     on_loss: OnStateLoss | None = None
     """None: as the configuration has it for all."""
     rule: Rule = field(init=False, repr=False, compare=False)
+    counts: Counted = field(init=False, repr=False, compare=False)
+    """Which of a call's amounts it counts."""
     key: str = field(init=False, repr=False, compare=False)
     """Names the count. The capacity is no part of it: a new one applies to what is counted already."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rule", RULES[self.kind])
+        object.__setattr__(self, "counts", self.rule.counts)
         object.__setattr__(self, "key", f"{self.kind} {self.subject}")
 
 
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(NamedTuple):
     """What a call uses: an estimate when it asks, the truth when it settles."""
 
     requests: int = 1
@@ -46,8 +49,7 @@ class Amounts:
         return amount
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """The limit that frees last of those that have no room."""
 
     limit: Limit
@@ -58,8 +60,7 @@ class Refusal:
     Exact for windows, a guess for concurrency. None: it never passes, for it asks more than the whole limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How far a limit is used."""
 
     limit: Limit
@@ -68,8 +69,7 @@ class Standing:
     """Seconds until all of it is free again, if nothing else arrives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tightest:
+class Tightest(NamedTuple):
     """The limits that a client will meet first, for `x-ratelimit-*`. None: there is no such limit."""
 
     requests: Standing | None

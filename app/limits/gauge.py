@@ -26,6 +26,10 @@ class Gauge:
             return None
         return now if self._slot.amount + amount <= capacity else now + BUSY_HINT
 
+    def has_room(self, amount: int, capacity: int, _now: float, /) -> bool:
+        """Say whether an amount fits now."""
+        return self._slot.amount + amount <= capacity
+
     def take(self, amount: int, now: float, /) -> Entry:
         """Count an amount in."""
         self._slot.amount += amount

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.config.state import OnStateLoss
-from app.limits.ask import Amounts, Limit, Refusal, Standing
+from app.limits.ask import Amounts, Limit, Refusal, Standing, Tightest
 from app.limits.queue import Priority
 
 
@@ -22,15 +22,34 @@ class Held(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Protocol):
     """What has come of an ask."""
 
-    taken: Held | Refusal
-    standings: Callable[[], Sequence[Standing]]
-    """Says how far each limit is used, in the order in which they were asked."""
-    degraded: bool = False
-    """Whether this process decided alone, because the state that it shares is lost."""
+    @property
+    def taken(self) -> Held | Refusal:
+        """What was taken, or why nothing was."""
+        ...
+
+    @property
+    def degraded(self) -> bool:
+        """Whether this process decided alone, because the state that it shares is lost."""
+        ...
+
+    def standings(self) -> Sequence[Standing]:
+        """Say how far each limit is used, in the order in which they were asked."""
+        ...
+
+    def tightest(self) -> Tightest:
+        """Say which of them the client will meet first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """What an ask would be told now."""
+
+    refusal: Refusal
+    tightest: Tightest
 
 
 class Limiter(Protocol):
@@ -43,6 +62,17 @@ class Limiter(Protocol):
 
     def configure(self, on_loss: OnStateLoss) -> None:
         """Say what becomes of limits that do not say it themselves, while shared state is lost."""
+        ...
+
+    def is_full(self, limits: Sequence[Limit], asked: Amounts) -> bool:
+        """Say whether an ask would surely be refused now; nothing is taken, and nobody else asked."""
+        ...
+
+    def glimpse(self, limits: Sequence[Limit], asked: Amounts, shown: Sequence[Limit]) -> Glimpse | None:
+        """Give the refusal that an ask would get now, and how far others are used; nothing is taken.
+
+        None: it might pass, or that cannot be told without asking others.
+        """
         ...
 
     async def take(self, limits: Sequence[Limit], asked: Amounts) -> Answer:

@@ -35,6 +35,10 @@ class Meter(Protocol):
         """Give the earliest time at which `amount` fits, `now` if it does already, None if it never will."""
         ...
 
+    def has_room(self, amount: int, capacity: int, now: float, /) -> bool:
+        """Say whether an amount fits now: whether `room_at` gives `now`."""
+        ...
+
     def take(self, amount: int, now: float, /) -> Entry:
         """Count an amount, whether it fits or not."""
         ...

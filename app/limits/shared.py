@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config.state import OnStateLoss
-from app.limits.ask import Amounts, Limit, Refusal, Standing
+from app.limits.ask import Amounts, Limit, Refusal, Standing, Tightest
 from app.limits.kinds import LimitKind
-from app.limits.limiter import Answer
+from app.limits.limiter import Answer, Glimpse, Held
 from app.limits.memory import Hold, MemoryLimits
 from app.limits.queue import Priority
 from app.limits.shares import OPEN, shares_of, told
@@ -43,6 +43,16 @@ class _Entry:
     """The slot that holds it; -1 where none does."""
 
 
+@dataclass(slots=True)
+class _Answer:
+    taken: Held | Refusal
+    standings: Callable[[], Sequence[Standing]]
+    degraded: bool = False
+
+    def tightest(self) -> Tightest:
+        return Tightest.among(self.standings())
+
+
 class SharedLimiter:
     """Implements `app.limits.limiter.Limiter`, and is a `Participant` in the shared state."""
 
@@ -68,6 +78,14 @@ class SharedLimiter:
     def configure(self, on_loss: OnStateLoss) -> None:
         """Say what becomes of limits that do not say it themselves, while Redis is lost."""
         self._on_loss = on_loss
+
+    def is_full(self, _limits: Sequence[Limit], _asked: Amounts) -> bool:
+        """Say no: only Redis knows."""
+        return False
+
+    def glimpse(self, _limits: Sequence[Limit], _asked: Amounts, _shown: Sequence[Limit]) -> Glimpse | None:
+        """Say nothing: only Redis knows."""
+        return None
 
     async def take(self, limits: Sequence[Limit], asked: Amounts) -> Answer:
         """Take from all limits, or from none. Raises `Unavailable`."""
@@ -161,14 +179,14 @@ class SharedLimiter:
             wait = None if at < 0 else (at - now) / _MICRO
             amount = asked.of(limit.rule.counts)
             used = reply[4 + 3 * (number - 1) + 1]
-            return Answer(Refusal(limit, used, amount, wait), lambda: _standings(reply, 4, limits))
+            return _Answer(Refusal(limit, used, amount, wait), lambda: _standings(reply, 4, limits))
         ticks = {limit.key: reply[2 + 3 * place] for place, limit in reversed([*enumerate(limits)])}
         own = self._own.count(limits, asked, self._now())
         distinct = {limit.key: limit for limit in limits}.values()
         entries = [_Entry(limit, asked.of(limit.rule.counts), ticks[limit.key]) for limit in distinct]
         hold = SharedHold(self, own, asked, entries, joined.member, reply[1])
         self._open.add(hold)
-        return Answer(hold, lambda: _standings(reply, 2, limits))
+        return _Answer(hold, lambda: _standings(reply, 2, limits))
 
     def _take_alone(self, limits: Sequence[Limit], asked: Amounts) -> Answer:
         shares = shares_of(limits, self._membership.instances, self._on_loss)
@@ -177,7 +195,7 @@ class SharedLimiter:
         standings = self._own.standings(shown, self._now())
         if isinstance(own, Refusal):
             refusal = told(own, {limit.key: limit for limit in limits})
-            return Answer(refusal, lambda: standings, degraded=True)
+            return _Answer(refusal, lambda: standings, degraded=True)
         distinct = {limit.key: limit for limit in limits}.values()
         entries = [_Entry(limit, asked.of(limit.rule.counts), -1) for limit in distinct]
         for entry in entries:
@@ -185,7 +203,7 @@ class SharedLimiter:
                 self._untold[entry.limit] += entry.amount
         hold = SharedHold(self, own, asked, entries, "", 0)
         self._open.add(hold)
-        return Answer(hold, lambda: standings, degraded=True)
+        return _Answer(hold, lambda: standings, degraded=True)
 
     def _in_windows(self) -> Iterator[tuple[Limit, int]]:
         """Give all that this process has used of windows."""

@@ -13,18 +13,22 @@ from app.limits.meters import Entry, Slot
 
 PRECISION = 1200
 """Slots in a window: 50 ms each where the window is a minute."""
+_SURELY = 1 - 1e-12
+"""Times a product, what is not above it however that was rounded."""
 
 
 class Window:
     """A sliding window of `length` seconds."""
 
-    __slots__ = ("_length", "_slot_length", "_slots", "_used")
+    __slots__ = ("_length", "_slot_length", "_slots", "_unchanged_until", "_used")
 
     def __init__(self, length: float) -> None:
         self._length = length
         self._slot_length = length / PRECISION
         self._slots: list[Slot] = []
         self._used = 0
+        self._unchanged_until = math.inf
+        """A time before which no slot leaves."""
 
     def used(self, now: float, /) -> int:
         """Say how much counts at this time."""
@@ -44,13 +48,22 @@ class Window:
             excess -= slot.amount
         return self._leaving(slot)
 
+    def has_room(self, amount: int, capacity: int, now: float, /) -> bool:
+        """Say whether an amount fits now; nothing (0) fits even beside a debt."""
+        if now >= self._unchanged_until:
+            self._expire(now)
+        return self._used + amount <= capacity or (amount == 0 <= capacity)
+
     def take(self, amount: int, now: float, /) -> Entry:
         """Count an amount from now on."""
-        self._expire(now)
+        if now >= self._unchanged_until:
+            self._expire(now)
+        slots = self._slots
         tick = now // self._slot_length
-        if not self._slots or self._slots[-1].tick < tick:
-            self._slots.append(Slot(tick))
-        slot = self._slots[-1]
+        if not slots or slots[-1].tick < tick:
+            slots.append(Slot(tick))
+            self._look_ahead()
+        slot = slots[-1]
         slot.amount += amount
         self._used += amount
         return Entry(slot, now, amount)
@@ -68,7 +81,10 @@ class Window:
     def empty_at(self, now: float, /) -> float:
         """Give the time at which the youngest entry has left."""
         self._expire(now)
-        return next((self._leaving(slot) for slot in reversed(self._slots) if slot.amount), now)
+        for slot in reversed(self._slots):
+            if slot.amount:
+                return self._leaving(slot)
+        return now
 
     def idle(self, now: float, /) -> bool:
         """Say whether all entries have left."""
@@ -76,6 +92,8 @@ class Window:
         return not self._slots
 
     def _expire(self, now: float) -> None:
+        if now < self._unchanged_until:
+            return
         slots = self._slots
         oldest = now // self._slot_length - PRECISION
         gone = 0
@@ -85,6 +103,12 @@ class Window:
             gone += 1
         if gone:
             del slots[:gone]
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        slots = self._slots
+        leaves = (slots[0].tick + PRECISION + 1) * self._slot_length if slots else math.inf
+        self._unchanged_until = leaves * _SURELY
 
     def _leaving(self, slot: Slot) -> float:
         tick = slot.tick + PRECISION + 1

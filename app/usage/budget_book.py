@@ -55,15 +55,17 @@ class Reservation:
     __slots__ = ("_book", "_held")
     degraded = False
 
-    def __init__(self, held: tuple[tuple[Budget, _Tally, int], ...], book: BudgetBook) -> None:
+    def __init__(self, held: Sequence[tuple[Budget, _Tally, int]], book: BudgetBook) -> None:
         self._held = held
         self._book = book
 
     def charges(self) -> tuple[Charge, ...]:
         """Give what would be charged if the call cost all that is held for it."""
         return tuple(
-            Charge(budget.subject, budget.period.kind, tally.span.start, reserved)
-            for budget, tally, reserved in self._held
+            [
+                Charge(budget.subject, budget.period.kind, tally.span.start, reserved)
+                for budget, tally, reserved in self._held
+            ]
         )
 
     def settle(self, actual: int | None) -> Settlement:
@@ -82,7 +84,8 @@ class Reservation:
             tally.spent += cost
             if cost:
                 charges.append(Charge(budget.subject, budget.period.kind, tally.span.start, cost))
-            crossings += [Crossing(budget, s, tally.standing(budget.amount)) for s in tally.cross(budget)]
+            if budget.notify:
+                crossings += [Crossing(budget, s, tally.standing(budget.amount)) for s in tally.cross(budget)]
         return Settlement(tuple(charges), tuple(crossings))
 
 
@@ -90,8 +93,8 @@ class BudgetBook:
     """Knows what each budget has spent. `now` is unix seconds; a clock that goes back finds its period again."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, Period, int], _Tally] = {}
-        self._spans: dict[Period, Span] = {}
+        self._tallies: dict[tuple[str, str, int], _Tally] = {}
+        self._spans: dict[str, Span] = {}
         self.held = 0
         """Reservations of calls under way."""
         self._sweep_at = FEWEST_BEFORE_SWEEP
@@ -103,12 +106,12 @@ class BudgetBook:
 
         Raises `ValueError` where the amounts do not pair with the budgets, or a budget comes twice.
         """
-        if len({(budget.subject, budget.period) for budget in budgets}) != len(budgets):
+        if len(budgets) > 1 and len({(each.subject, each.period.name) for each in budgets}) != len(budgets):
             raise ValueError("a subject has two budgets for one period; it can have one")
-        held = tuple(
+        held = [
             (budget, self._tally(budget, now), check_nanos(amount))
             for budget, amount in zip(budgets, amounts, strict=True)
-        )
+        ]
         refusals = [
             BudgetRefusal(budget, amount, tally.standing(budget.amount))
             for budget, tally, amount in held
@@ -123,7 +126,7 @@ class BudgetBook:
 
     def knows(self, budget: Budget, now: float) -> bool:
         """Say whether the running period of a budget has been seeded, or had a call."""
-        return (budget.subject, budget.period, self._span(budget.period, now).start) in self._tallies
+        return (budget.subject, budget.period.name, self._span(budget.period, now).start) in self._tallies
 
     def seed(self, budget: Budget, period_start: int, spent: int) -> None:
         """Take over what the ledger says was spent, before a period's first call. Its shares count as told.
@@ -131,7 +134,7 @@ class BudgetBook:
         Raises `ValueError` where no period starts then, or calls have been admitted in it already.
         """
         span = budget.period.span(period_start)
-        key = (budget.subject, budget.period, period_start)
+        key = (budget.subject, budget.period.name, period_start)
         if span.start != period_start:
             raise ValueError(f"no {budget.period.kind} starts at {period_start} in {budget.period.zone}")
         if key in self._tallies:
@@ -142,12 +145,12 @@ class BudgetBook:
     def standing(self, budget: Budget, now: float) -> Standing:
         """Say how a budget stands."""
         span = self._span(budget.period, now)
-        tally = self._tallies.get((budget.subject, budget.period, span.start)) or _Tally(span)
+        tally = self._tallies.get((budget.subject, budget.period.name, span.start)) or _Tally(span)
         return tally.standing(budget.amount)
 
     def _tally(self, budget: Budget, now: float) -> _Tally:
         span = self._span(budget.period, now)
-        key = (budget.subject, budget.period, span.start)
+        key = (budget.subject, budget.period.name, span.start)
         tally = self._tallies.get(key)
         if tally is None:
             self._sweep(now)
@@ -155,9 +158,9 @@ class BudgetBook:
         return tally
 
     def _span(self, period: Period, now: float) -> Span:
-        span = self._spans.get(period)
+        span = self._spans.get(period.name)
         if span is None or now < span.start or (span.end is not None and now >= span.end):
-            span = self._spans[period] = period.span(now)
+            span = self._spans[period.name] = period.span(now)
         return span
 
     def _sweep(self, now: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from app.config.state import OnStateLoss
 from app.usage.periods import Period, PeriodKind
@@ -40,8 +40,7 @@ class Budget:
                 raise ValueError(f"`{share}` is no share of a budget; write one over 0 and up to 1, as 0.8")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a budget stands in one period, in nano-dollars and unix seconds."""
 
     spent: int
@@ -68,8 +67,7 @@ class BudgetRefusal:
         return self.standing.ends is not None and self.asked <= self.budget.amount
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """What a call adds to a subject's spending. It belongs to the period in which it was reserved."""
 
     subject: str
@@ -79,8 +77,7 @@ class Charge:
     nano: int
 
 
-@dataclass(frozen=True, slots=True)
-class Crossing:
+class Crossing(NamedTuple):
     """A share of a budget that is spent now, told once a period."""
 
     budget: Budget
@@ -88,8 +85,7 @@ class Crossing:
     standing: Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What became of a reservation."""
 
     charges: tuple[Charge, ...] = ()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -45,8 +45,11 @@ class Period:
 
     kind: PeriodKind
     zone: str = "UTC"
+    name: str = field(init=False, repr=False, compare=False)
+    """The same for equal ones, and looked up faster than they are."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"{self.kind} {self.zone}")
         try:
             ZoneInfo(self.zone)
         except (KeyError, ValueError, OSError):

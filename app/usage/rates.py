@@ -7,7 +7,7 @@ per million tokens, and in this unit every one of them is whole. Only the sum of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import msgspec
@@ -35,6 +35,14 @@ class Band:
     audio_output: int = 0
     image_input: int = 0
     image_output: int = 0
+    dearest_input: int = field(init=False, repr=False, compare=False)
+    dearest_output: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        read = self.input, self.cached, self.cache_write, self.audio_input, self.image_input
+        made = self.output, self.reasoning, self.audio_output, self.image_output
+        object.__setattr__(self, "dearest_input", max(read))
+        object.__setattr__(self, "dearest_output", max(made))
 
     def units(self, usage: Usage) -> int:
         """Price the tokens. A part that is larger than its whole counts as far as there is room.
@@ -65,9 +73,7 @@ class Band:
 
     def most(self, input_tokens: int, output_tokens: int) -> int:
         """Price the tokens at the dearest rate of each direction."""
-        dearest_in = max(self.input, self.cached, self.cache_write, self.audio_input, self.image_input)
-        dearest_out = max(self.output, self.reasoning, self.audio_output, self.image_output)
-        return input_tokens * dearest_in + output_tokens * dearest_out
+        return input_tokens * self.dearest_input + output_tokens * self.dearest_output
 
     def times(self, factor: Fraction) -> Band:
         """Give the rates times `factor`, each rounded up to the next unit."""
@@ -140,10 +146,9 @@ class Rates:
         `beside` has what is billed beside tokens; its tokens count nothing.
         """
         most_in, most_out = max(0, input_tokens), max(0, output_tokens)
-        reached = (band for band in self.bands if band.above < most_in)
-        return _nanos(
-            self.request + self.units.price(beside) + max(band.most(most_in, most_out) for band in reached)
-        )
+        reached = [band.most(most_in, most_out) for band in self.bands if band.above < most_in]
+        apart = 0 if self.units is NO_UNITS else self.units.price(beside)
+        return _nanos(self.request + apart + max(reached))
 
     def times(self, factor: Fraction) -> Rates:
         """Give these rates times `factor`, the part for each call included."""

@@ -19,6 +19,7 @@ import uvicorn
 
 from app.api.front_door import FrontDoorLimits, front_door
 from app.api.front_door_head import HostRule
+from app.api.porter import Doorkeeper
 
 TIGHT = FrontDoorLimits(
     header_deadline=0.4,
@@ -202,7 +203,10 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 @contextlib.contextmanager
 def serving(
-    limits: FrontDoorLimits = TIGHT, allowed_hosts: tuple[str, ...] = (), loop: Any = "asyncio"
+    limits: FrontDoorLimits = TIGHT,
+    allowed_hosts: tuple[str, ...] = (),
+    loop: Any = "asyncio",
+    porter: Doorkeeper | None = None,
 ) -> Iterator[Served]:
     app = App()
     refused: list[tuple[str, str]] = []
@@ -210,6 +214,7 @@ def serving(
         limits,
         HostRule(allowed_hosts),
         refused=lambda request_id, error: refused.append((request_id, error.code)),
+        porter=porter,
     )
     config = uvicorn.Config(
         app, http=door, ws="none", loop=loop, lifespan="off", log_config=None, access_log=False,

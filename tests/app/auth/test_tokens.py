@@ -211,16 +211,16 @@ async def test_another_claim_may_name_the_user() -> None:
         await belief.recognise(token(now=NOW))
 
 
-async def test_a_glimpse_knows_who_was_let_in_just_now_and_lets_nobody_in() -> None:
+async def test_a_token_is_judged_from_memory_alone() -> None:
     from app.auth.authenticator import Authenticator
     from app.auth.keyring import KeyRing
 
     belief = await believe()
     seen = Authenticator(KeyRing([], lambda: NOW), belief.tokens)
     raw = token(now=NOW)
-    assert seen.known(raw) is None
+    assert seen.judge(raw) is None
     await belief.recognise(raw)
-    assert seen.known(raw) == await belief.recognise(raw)
-    assert seen.known(raw[:-4] + b"AAAA") is None
+    assert seen.judge(raw) == await belief.recognise(raw)
+    assert seen.judge(raw[:-4] + b"AAAA") is None
     belief.time[0] = NOW + 60
-    assert seen.known(raw) is None
+    assert seen.judge(raw) is None

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from app.gateway.entrance import Capacity, Entrance, Place
-from app.gateway.lobby import MOST, Lobby
-from app.limits.places import PRIORITIES, Sharing
+from app.gateway.lobby import MOST, Lobby, Patience
+from app.limits.places import PRIORITIES, Reason, Sharing
 
 SHARING = Sharing({"low": 1.0, "normal": 1.0, "high": 1.0}, 1.0)
 
@@ -63,7 +63,16 @@ class House:
             self.held[name] = place
             self.log.append(name)
 
-        self.lobby.ask(name, priority, begin, lambda reason: self.log.append(f"{name}: {reason}"))
+        def keep_out(reason: Reason) -> None:
+            self.log.append(f"{name}: {reason}")
+
+        verdict = self.lobby.ask(name, priority)
+        if isinstance(verdict, Place):
+            begin(verdict)
+        elif isinstance(verdict, Patience):
+            self.lobby.wait(verdict, begin, keep_out)
+        else:
+            keep_out(verdict)
 
     def leave(self, name: str) -> None:
         self.lobby.leave(self.held.pop(name))
