@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from app.auth.principal import Principal
@@ -91,7 +92,7 @@ class Gateway:
         """Answer within the time there is. Raises `GatewayError` for all that can go wrong."""
         log = settlement.log
         try:
-            async with asyncio.timeout_at(None if math.isinf(deadline) else deadline):
+            async with nullcontext() if math.isinf(deadline) else asyncio.timeout_at(deadline):
                 await self._answer(call, principal, client, settlement, deadline)
         except TimeoutError:
             late = "The time that this call was given has passed."

@@ -80,7 +80,7 @@ def whole_number(value: Json) -> int | None:
     """Give the value if it is a number ≥ 0 without a fraction, within what a 64-bit float tells apart."""
     if type(value) is int:
         return value if 0 <= value <= 2**53 else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, float):
         return None
     if not 0 <= value <= 2**53 or value != int(value):
         return None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -38,6 +39,10 @@ async def paced(port: int, rate: float, seconds: float, name: str, key: str = KE
 
 class Unrecorded(Gateway):
     """The gateway with a ledger that forgets."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.has_all_its_books = False
 
     def start(self) -> None:
         run = subprocess.Popen
