@@ -231,8 +231,7 @@ def test_without_its_supervisor_a_process_ends_soon_and_in_order(tmp_path: Path,
 @pytest.mark.timeout(120)
 def test_a_successor_that_cannot_start_changes_nothing(tmp_path: Path, secrets: Secrets) -> None:
     def write(**server: Any) -> None:
-        changed = {**gateway.config, "server": {"drain_notice": "0s", **server}}
-        (gateway.directory / "config.yaml").write_text(yaml.safe_dump(changed))
+        gateway.write_config({**gateway.config, "server": server})
 
     def fails(reason: str) -> None:
         told = gateway.output.count("goes on serving")
