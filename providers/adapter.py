@@ -80,6 +80,25 @@ class Knowing(Adapter, Protocol):
 
 
 @runtime_checkable
+class Splitting(Adapter, Protocol):
+    """The adapter of an operation of which a client may ask more at once than one request of the provider's takes.
+
+    It is asked where `Call.several` says so.
+    """
+
+    def split(self, call: Call, target: Target) -> Sequence[Call]:
+        """Give the calls that one request each takes, in order; the call itself where one takes it all.
+
+        Raises `RequestRejected` for more than it can be split into.
+        """
+        ...
+
+    def join(self, parts: Sequence[Call], replies: Sequence[Reply]) -> Reply:
+        """Give the answers to the parts as one, as if one request had taken all. Raises `MalformedResponse`."""
+        ...
+
+
+@runtime_checkable
 class Pointing(Adapter, Protocol):
     """The adapter of an operation about what was submitted, whose first answer tells where the second is."""
 

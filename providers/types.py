@@ -113,6 +113,12 @@ class Call:
         return self.body.get("stream") is True
 
     @property
+    def several(self) -> bool:
+        """Whether it asks for several things, each of which could be asked for alone."""
+        given = self.body.get("input")
+        return isinstance(given, list) and len(given) > 1
+
+    @property
     def delivery(self) -> Delivery:
         """How the answer is to come to the client."""
         if self.stream:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from providers.errors import ResponseTooLarge, StreamTruncated, UpstreamTimeout
 from providers.types import Chunk, Reply, Usage
 
 BYTES_PER_TOKEN = 4
 """Of generated text. Used only where the provider gave no count."""
+MAY_BE_BILLED = (UpstreamTimeout, StreamTruncated, ResponseTooLarge)
+"""After these the provider had begun to work, whatever came of it."""
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.config.models import Timeouts
 from app.errors import from_upstream
-from app.gateway.account import said_bytes
+from app.gateway.account import MAY_BE_BILLED, said_bytes
 from app.gateway.attempt import Attempt, Stream
 from app.gateway.client import Client, Headers
 from app.gateway.flight import Seat
@@ -21,12 +21,9 @@ from app.gateway.trial import BROKEN, CANCELLED, SUCCEEDED, Ending, Trial
 from app.gateway.upstream import Upstream
 from app.gateway.verdicts import verdict_of
 from app.store.money import dollars
-from providers.errors import ResponseTooLarge, StreamTruncated, UpstreamError, UpstreamTimeout
+from providers.errors import UpstreamError
 from providers.registry import adapter_for
 from providers.types import Chunk, Delivery, Reply, Target
-
-_MAY_BE_BILLED = (UpstreamTimeout, StreamTruncated, ResponseTooLarge)
-"""After these the provider had begun to work, whatever came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ class Answering:
         except UpstreamError as error:
             _conceal(error, trial.target)
             trial.use.failed(error)
-            billed = isinstance(error, _MAY_BE_BILLED) or trial.tally.shows_work
+            billed = isinstance(error, MAY_BE_BILLED) or trial.tally.shows_work
             kind = from_upstream(error).kind
             log.end_attempt(trial, Ending(kind, error.status, billed=billed, verdict=verdict_of(error)))
             raise
@@ -96,7 +93,16 @@ class Answering:
         timeouts = self.ticket.plan.timeouts.get(target.provider, line.timeouts)
         adapter = adapter_for(target.dialect, call.operation)
         assert adapter is not None, "the plan holds only targets that serve the operation"
-        return Attempt(call, target, adapter, line.upstream, timeouts, self._log.clock.wall, trial.use.heard)
+        return Attempt(
+            call,
+            target,
+            adapter,
+            line.upstream,
+            timeouts,
+            self._log.clock.wall,
+            trial.use.heard,
+            trial.tally.add,
+        )
 
     async def _reply(self, trial: Trial) -> None:
         reply = await self._attempt(trial).reply()

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.config.models import Timeouts
+from app.gateway.parts import Part, Parts
 from app.gateway.upstream import Answer, Upstream
 from app.gateway.waiting import Waiting
-from providers.adapter import Adapter, Knowing, Pointing, StreamDecoder
+from providers.adapter import Adapter, Knowing, Pointing, Splitting, StreamDecoder
 from providers.at_once import chunk_of
 from providers.errors import Disconnected, MalformedResponse, UnsupportedParameter, UpstreamError
 from providers.registry import DIALECTS
@@ -45,12 +46,18 @@ class Attempt:
     """Unix seconds."""
     heard: Callable[[int, RateLimits | None], None]
     """Told the status of the answer, and what its head says is left of the provider's limits."""
+    billed: Callable[[Sequence[Chunk]], None] = lambda _: None
+    """Told what a call may be billed that was sent in parts and has failed."""
 
     async def reply(self) -> Reply:
         """Ask for a whole answer. Raises `UpstreamError`."""
         if self.call.job and isinstance(self.adapter, Knowing):
             return self.adapter.known(self.call, self.target)
-        request = self._built()
+        if self.call.several and isinstance(self.adapter, Splitting):
+            calls = self.adapter.split(self.call, self.target)
+            if len(calls) > 1:
+                return await self._in_parts(self.adapter, calls)
+        request = self._built(self.call)
         ends = _loop_time() + self.timeouts.response
         with Waiting() as waiting:
             async with await waiting.until(ends, self.upstream.send(request), "its answer") as answer:
@@ -61,7 +68,7 @@ class Attempt:
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[Stream]:
         """Ask for a stream. What is given ends only after the terminal event. Raises `UpstreamError`."""
-        request = self._built()
+        request = self._built(self.call)
         first_event_by = _loop_time() + self.timeouts.first_event
         with Waiting() as waiting:
             if self.call.job and isinstance(self.adapter, Pointing):
@@ -80,9 +87,28 @@ class Attempt:
                     yield Stream(batches, decoder)
                 await _read_on(answer)
 
-    def _built(self) -> HttpRequest:
+    async def _in_parts(self, adapter: Splitting, calls: Sequence[Call]) -> Reply:
+        """Ask for the parts of an answer, all within the time of one. Raises `UpstreamError`."""
+        # One that cannot be asked for keeps all from being sent.
+        parts = Parts([Part(call, self._built(call)) for call in calls], self._part)
+        ends = _loop_time() + self.timeouts.response
         try:
-            return self.adapter.build_request(self.call, self.target)
+            with Waiting() as waiting:
+                replies = await waiting.until(ends, parts.replies(), "all parts of its answer")
+            return adapter.join(calls, replies)
+        except BaseException:
+            self.billed(parts.so_far())
+            raise
+
+    async def _part(self, part: Part) -> Reply:
+        async with await self.upstream.send(part.request) as answer:
+            self._hear(answer)
+            body = await self._read(answer)
+        return self.adapter.parse_response(part.call, self.target, answer.head, body)
+
+    def _built(self, call: Call) -> HttpRequest:
+        try:
+            return self.adapter.build_request(call, self.target)
         except UnsupportedParameter as refusal:
             refusal.tell_of(self.target.name)
             raise

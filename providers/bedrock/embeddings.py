@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from providers import shape
+from providers import batches, shape
 from providers.adapter import StreamDecoder
+from providers.batches import join
 from providers.bedrock import address
 from providers.bedrock.errors import parse_error, parse_limits
 from providers.errors import MalformedResponse, RequestRejected, UnsupportedParameter
 from providers.types import Call, Head, HttpRequest, Json, JsonObject, Reply, Target, Usage
 
-__all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
+__all__ = [
+    "build_request",
+    "join",
+    "open_stream",
+    "parse_error",
+    "parse_limits",
+    "parse_response",
+    "split",
+]
 
 Vector = list[float]
 
@@ -42,6 +51,8 @@ class _Cohere(msgspec.Struct):
 
 
 class _Model(NamedTuple):
+    most: int
+    """Texts that one request may hold."""
     ask: Callable[[list[str], JsonObject], JsonObject]
     """Texts and OpenAI's other fields → body."""
     read: Callable[[Head, bytes], tuple[list[Vector], int]]
@@ -77,9 +88,14 @@ def _read_cohere(head: Head, body: bytes) -> tuple[list[Vector], int]:
 
 _MODELS: Mapping[str, _Model] = {
     # A part of the name → how such a model is asked.
-    "titan-embed": _Model(_ask_titan, _read_titan),
-    "cohere.embed": _Model(_ask_cohere, _read_cohere),
+    "titan-embed": _Model(1, _ask_titan, _read_titan),
+    "cohere.embed": _Model(96, _ask_cohere, _read_cohere),
 }
+
+
+def split(call: Call, target: Target) -> Sequence[Call]:
+    """Give the calls that one request each takes. Raises `RequestRejected` for more texts than a call may have."""
+    return batches.split(call, _model(target).most)
 
 
 def build_request(call: Call, target: Target) -> HttpRequest:

@@ -6,24 +6,33 @@ for (`input_type`): the request says, else the provider's option.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from providers import vectors
+from providers import batches, vectors
 from providers.adapter import StreamDecoder
-from providers.asked import Neutral, named, refuse, twice, unsupported
+from providers.asked import Neutral, named, refuse, twice
+from providers.batches import join
 from providers.bearer import bearer
 from providers.cohere.errors import parse_error, parse_limits, reported
 from providers.cohere.wire import Count
 from providers.errors import MalformedResponse, RequestRejected
 from providers.posting import post
-from providers.types import Call, Head, HttpRequest, JsonObject, Reply, Target, Usage
+from providers.types import Call, Head, HttpRequest, Json, JsonObject, Reply, Target, Usage
 
-__all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
+__all__ = [
+    "build_request",
+    "join",
+    "open_stream",
+    "parse_error",
+    "parse_limits",
+    "parse_response",
+    "split",
+]
 
 MOST_TEXTS = 96
-"""Texts that one request may hold."""
+"""Texts that one request may hold. Of pictures it holds one."""
 
 _REFUSED: Mapping[str, Neutral] = {"user": lambda _: False}
 _TRANSLATED = frozenset(
@@ -55,15 +64,18 @@ class _Answer(msgspec.Struct):
     meta: _Meta | None = None
 
 
+def split(call: Call, target: Target) -> Sequence[Call]:
+    """Give the calls that one request each takes. Raises `RequestRejected` for more texts than a call may have."""
+    return batches.split(call, 1 if _purpose(call.body, target) == "image" else MOST_TEXTS)
+
+
 def build_request(call: Call, target: Target) -> HttpRequest:
     """Render the call. Raises `UnsupportedParameter` and `RequestRejected`."""
     fields = named(call.body, target, _KNOWN)
     refuse(fields, _REFUSED, target)
     vectors.encoding_of(fields)
-    purpose = fields.get("input_type") or target.options.get("input_type", DEFAULT_PURPOSE)
+    purpose = _purpose(fields, target)
     texts = vectors.texts(fields.get("input"), target)
-    if len(texts) > MOST_TEXTS:
-        raise unsupported("input", target, f"It embeds {MOST_TEXTS} texts at once: send fewer. ")
     body: JsonObject = {
         "model": target.model,
         "input_type": purpose,
@@ -102,6 +114,10 @@ def open_stream(call: Call, target: Target, head: Head) -> StreamDecoder:  # noq
     raise RequestRejected(
         "Embeddings cannot be streamed; leave `stream` out or set it to false.", param="stream"
     )
+
+
+def _purpose(fields: JsonObject, target: Target) -> Json:
+    return fields.get("input_type") or target.options.get("input_type", DEFAULT_PURPOSE)
 
 
 def _kind(fields: JsonObject) -> str:

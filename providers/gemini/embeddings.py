@@ -5,12 +5,15 @@ Fields that OpenAI does not have go to every text's request: `taskType`, `title`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
+from providers import batches
 from providers.adapter import StreamDecoder
 from providers.asked import named
+from providers.batches import join
 from providers.errors import MalformedResponse
 from providers.gemini import vectors
 from providers.gemini.address import credentials, method_url, segment
@@ -18,7 +21,18 @@ from providers.gemini.errors import parse_error, parse_limits, reported, under_s
 from providers.posting import post
 from providers.types import Call, Head, HttpRequest, JsonObject, Reply, Target, Usage
 
-__all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
+__all__ = [
+    "build_request",
+    "join",
+    "open_stream",
+    "parse_error",
+    "parse_limits",
+    "parse_response",
+    "split",
+]
+
+MOST_TEXTS = 100
+"""Texts that one request may hold."""
 
 
 class _Vector(msgspec.Struct, frozen=True):
@@ -37,6 +51,11 @@ class _Answer(msgspec.Struct, frozen=True, rename="camel"):
 
 _ANSWER = msgspec.json.Decoder(_Answer)
 _KNOWN = frozenset({"dimensions", "encoding_format", "input", "model", "stream", "user"})
+
+
+def split(call: Call, target: Target) -> Sequence[Call]:  # noqa: ARG001 - the contract's
+    """Give the calls that one request each takes. Raises `RequestRejected` for more texts than a call may have."""
+    return batches.split(call, MOST_TEXTS)
 
 
 def build_request(call: Call, target: Target) -> HttpRequest:

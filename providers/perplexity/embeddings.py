@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
+from collections.abc import Sequence
 
-from providers import asked
+from providers import asked, batches
 from providers.adapter import StreamDecoder
+from providers.batches import join
 from providers.errors import MalformedResponse, UnsupportedParameter
 from providers.openai import embeddings, request
 from providers.openai.errors import parse_error
@@ -20,9 +22,24 @@ from providers.openai.response import WHAT
 from providers.openai.wire import decode, encode_answer, objects
 from providers.types import Call, Head, HttpRequest, Json, Reply, Target
 
-__all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
+__all__ = [
+    "build_request",
+    "join",
+    "open_stream",
+    "parse_error",
+    "parse_limits",
+    "parse_response",
+    "split",
+]
 
 _LARGEST = 127.0
+MOST_TEXTS = 512
+"""Texts that one request may hold."""
+
+
+def split(call: Call, target: Target) -> Sequence[Call]:  # noqa: ARG001 - the contract's
+    """Give the calls that one request each takes. Raises `RequestRejected` for more texts than a call may have."""
+    return batches.split(call, MOST_TEXTS)
 
 
 def build_request(call: Call, target: Target) -> HttpRequest:

@@ -6,12 +6,15 @@ text that is too long is refused, as OpenAI does, unless the client says `autoTr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
+from providers import batches
 from providers.adapter import StreamDecoder
 from providers.asked import named
+from providers.batches import join
 from providers.errors import MalformedResponse
 from providers.gemini import vectors
 from providers.gemini.errors import reported, under_success
@@ -20,7 +23,20 @@ from providers.types import Call, Head, HttpRequest, JsonObject, Reply, Target, 
 from providers.vertex.address import credentials, method_url
 from providers.vertex.errors import parse_error, parse_limits
 
-__all__ = ["build_request", "open_stream", "parse_error", "parse_limits", "parse_response"]
+__all__ = [
+    "build_request",
+    "join",
+    "open_stream",
+    "parse_error",
+    "parse_limits",
+    "parse_response",
+    "split",
+]
+
+MOST_TEXTS = 250
+"""Texts that one request may hold; one of Gemini's models takes a single one."""
+_ALONE = "gemini-embedding"
+"""A part of the names of those."""
 
 
 class _Statistics(msgspec.Struct, frozen=True):
@@ -44,6 +60,11 @@ class _Answer(msgspec.Struct, frozen=True):
 _ANSWER = msgspec.json.Decoder(_Answer)
 _OF_EACH = frozenset({"task_type", "title"})
 _KNOWN = frozenset({"dimensions", "encoding_format", "input", "model", "stream", "user"})
+
+
+def split(call: Call, target: Target) -> Sequence[Call]:
+    """Give the calls that one request each takes. Raises `RequestRejected` for more texts than a call may have."""
+    return batches.split(call, 1 if _ALONE in target.model.lower() else MOST_TEXTS)
 
 
 def build_request(call: Call, target: Target) -> HttpRequest:

@@ -66,6 +66,7 @@ def gateway(
         {
             "acme": provider(upstream, "acme"),
             "cohere": provider(upstream, "cohere", dialect="cohere", **rooted),
+            "aws": provider(upstream, "aws", dialect="bedrock", **rooted),
             "local": provider(upstream, "local", dialect="ollama", **rooted),
         },
         {"careful": {"targets": ["acme/reader"], "fallback": {"context_window": ["acme/seer"]}}},
@@ -156,6 +157,36 @@ def test_vectors_and_rankings(gateway: Gateway, openai: OpenAI, upstream: Upstre
     assert heard.text == "Hello."
     with pytest.raises(BadRequestError, match="`cohere/hear` has to be told the `language`"):
         openai.audio.transcriptions.create(model="cohere/hear", file=sound)
+
+
+def test_more_texts_than_one_request_takes(openai: OpenAI, upstream: Upstream) -> None:
+    """Whether the client decodes base64, as it asks for by itself, or is given numbers."""
+
+    def cohere(received: Received) -> Action:
+        found = [[float(text), 0.5] for text in received.json["texts"]]
+        units = {"billed_units": {"input_tokens": len(found)}}
+        return act.json_reply({"embeddings": {"float": found}, "meta": units})
+
+    def titan(received: Received) -> Action:
+        number = float(received.json["inputText"])
+        return act.json_reply({"embedding": [number, 0.5], "inputTextTokenCount": 1})
+
+    for model, choose, count, requests in (
+        ("cohere/embed-many", cohere, 200, 3),
+        ("aws/amazon.titan-embed-many", titan, 5, 5),
+    ):
+        slot = upstream.slot(model.partition("/")[2])
+        slot.respond(choose)
+        texts = [str(n) for n in range(count)]
+        for given in ({}, {"encoding_format": "float"}):
+            before = len(slot.requests)
+            answer = openai.embeddings.create(model=model, input=texts, **given)
+            assert [item.embedding for item in answer.data] == [[float(n), 0.5] for n in range(count)]
+            assert [item.index for item in answer.data] == list(range(count))
+            assert answer.usage.prompt_tokens == answer.usage.total_tokens == count
+            assert len(slot.requests) - before == requests
+        with pytest.raises(BadRequestError, match="2,048"):
+            openai.embeddings.create(model=model, input=["0"] * 2_049)
 
 
 def test_listed_models_are_shown_with_what_is_known(gateway: Gateway, openai: OpenAI) -> None:

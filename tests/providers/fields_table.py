@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from providers.adapter import Splitting
 from providers.catalog import CATALOG
 from providers.errors import RequestRejected
 from providers.registry import adapter_for
@@ -113,8 +114,11 @@ def _sent(operation: Operation, target: Target, fields: Json) -> HttpRequest | N
     if operation is Operation.CHAT:
         body.setdefault("messages", [{"role": "user", "content": "Hi"}])
     files = body.pop(FILES, ())
+    call = Call(operation, "m", body, "abc", files=files)
     try:
-        return adapter.build_request(Call(operation, "m", body, "abc", files=files), target)
+        if isinstance(adapter, Splitting):
+            call = adapter.split(call, target)[-1]
+        return adapter.build_request(call, target)
     except RequestRejected:
         return None
 

@@ -274,7 +274,6 @@ def test_embeddings() -> None:
         ({"input": [1, 2, 3]}, "input"),
         ({"input": [[1], [2]]}, "input"),
         ({"input": []}, "input"),
-        ({"input": ["a"] * 97}, "input"),
         ({"encoding_format": "hex"}, "encoding_format"),
         ({"embedding_types": ["int8", "float"]}, "embedding_types"),
         ({"user": "u"}, "user"),
