@@ -20,6 +20,8 @@ class ExactWindow:
 
     length: float
     entries: list[Admitted] = field(default_factory=list)
+    digits: int = 18
+    """Of a second, as the clock beside it counts: the difference of two floats may lie before a length that is just over."""
 
     def used(self, now: float, late: float = 0.0) -> int:
         return sum(entry.amount for entry in self.entries if now - entry.at < self.length + late)
@@ -29,7 +31,7 @@ class ExactWindow:
         return self.entries[-1]
 
     def settle(self, entry: Admitted, real: int, now: float) -> None:
-        if now - entry.at < self.length:
+        if round(now - entry.at, self.digits) < self.length:
             entry.amount = real
         elif real > entry.amount:
             self.take(real - entry.amount, now)
@@ -60,5 +62,5 @@ class ExactGauge:
         self.under_way -= entry.amount
 
 
-def exact(limit: Limit) -> ExactWindow | ExactGauge:
-    return ExactGauge() if limit.rule.length is None else ExactWindow(limit.rule.length)
+def exact(limit: Limit, digits: int) -> ExactWindow | ExactGauge:
+    return ExactGauge() if limit.rule.length is None else ExactWindow(limit.rule.length, digits=digits)

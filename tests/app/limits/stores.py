@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 
 class Store(Protocol):
+    digits: int
+    """Of a second, as its clock counts."""
+
     def take(self, limits: Sequence[Limit], asked: Amounts, now: float) -> Any: ...
 
     def would_take(self, limits: Sequence[Limit], asked: Amounts, now: float) -> bool:
@@ -37,6 +40,8 @@ class Store(Protocol):
 
 
 class InMemory:
+    digits = 18
+
     def __init__(self) -> None:
         self.limits = MemoryLimits()
         self.take = self.limits.take
@@ -56,6 +61,8 @@ class InMemory:
 
 class InValkey:
     """Clients in one process that share one server, asked in turn."""
+
+    digits = 6
 
     def __init__(self, server: Valkey, clients: int = 2) -> None:
         self.server = server

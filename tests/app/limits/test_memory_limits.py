@@ -66,7 +66,9 @@ class LimitsAgainstLists(RuleBasedStateMachine):
         super().__init__()
         self.now = 0.0
         self.limits = store()
-        self.exact: dict[Limit, ExactWindow | ExactGauge] = {limit: exact(limit) for limit in LIMITS}
+        self.exact: dict[Limit, ExactWindow | ExactGauge] = {
+            limit: exact(limit, self.limits.digits) for limit in LIMITS
+        }
         self.open: list[Held] = []
         self.settled: list[Held] = []
 
@@ -174,6 +176,22 @@ def test_limits_against_lists() -> None:
 def test_shared_limits_against_lists(valkey: Valkey) -> None:
     """A few runs; the longer suite has many."""
     against_lists(lambda: InValkey(valkey), max_examples=6, stateful_step_count=20)
+
+
+def test_a_refund_a_window_later_is_none_though_the_floats_lie_before_it(valkey: Valkey) -> None:
+    """Both count alike where the difference of two times comes out as less than the day that it is."""
+    machine = LimitsAgainstLists(lambda: InValkey(valkey))
+    machine.begin(437_888.065)
+    daily = Limit("key:ci", LimitKind.RPD, 12)
+    machine.ask(limits=[daily], asked=Amounts(1, 0, 0))
+    machine.time_passes(86_400.0)
+    (held,) = machine.open
+    machine.limits.settle(held.hold, None, machine.now, refund_requests=True)
+    for limit, entry in held.entries:
+        machine.exact[limit].settle(entry, 0, machine.now)
+    machine.open.clear()
+    machine.what_is_left_is_what_the_lists_leave()
+    machine.teardown()
 
 
 @pytest.mark.slow
