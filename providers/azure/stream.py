@@ -7,48 +7,31 @@ https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from providers.adapter import StreamDecoder
 from providers.openai import wire
 from providers.openai.lanes import CleanLane
 from providers.openai.stream import Decoder
-from providers.types import Call, Chunk, Head, JsonObject, Target
+from providers.types import Call, Chunk, Head, Json, JsonObject, Target
 
 _ENVELOPE = ("id", "model", "created", "system_fingerprint")
 _OF_PROMPT = ("prompt_filter_results", "prompt_annotations")
 
 
-class FilteredLane:
+class FilteredLane(CleanLane):
     """Reads the events of one stream. There is no exact lane: what the filter says is always put in its place."""
 
     def __init__(self, call: Call, target: Target, shape: wire.Shape) -> None:
-        self._inside = CleanLane(call, target, shape)
+        super().__init__(call, target, shape)
         self._envelope: JsonObject = {}
         self._of_prompt: JsonObject = {}
 
-    def read(self, data: bytes) -> Chunk | None:
-        """Read one event. Raises the `UpstreamError` that it reports or is."""
-        event = wire.decode(data, "an event")
+    def take(self, event: Json, data: bytes) -> Chunk | None:
+        """Read one event, with what it lacks. Raises the `UpstreamError` that it reports or is."""
         if isinstance(event, dict):
             self._complete(event)
-        return self._inside.take(event, data)
-
-    def read_together(self, _events: Sequence[bytes]) -> tuple[Chunk | None, int]:
-        """Read none so: what the filter says is put in its place."""
-        return None, 0
-
-    def end(self) -> Sequence[Chunk]:
-        """Give what comes after the last event."""
-        return self._inside.end()
-
-    def began(self) -> bool:
-        """Whether there was any of an answer."""
-        return self._inside.began()
-
-    def complete(self) -> bool:
-        """Whether there was an answer and all of it has ended."""
-        return self._inside.complete()
+        return super().take(event, data)
 
     def _complete(self, event: JsonObject) -> None:
         if not event.get("id"):

@@ -5,7 +5,6 @@ Wire format: https://docs.mistral.ai/api/#tag/fim. Its functions are the contrac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from providers.adapter import StreamDecoder
@@ -42,34 +41,15 @@ def parse_response(call: Call, target: Target, head: Head, body: bytes) -> Reply
 
 def open_stream(call: Call, target: Target, head: Head) -> StreamDecoder:  # noqa: ARG001 - the contract's
     """Start reading a 2xx stream."""
-    return Decoder(_Lane(call, target))
+    return Decoder(_Lane(call, target, COMPLETIONS))
 
 
-class _Lane:
+class _Lane(CleanLane):
     """Reads the events of one stream: those of a chat, as texts."""
 
-    def __init__(self, call: Call, target: Target) -> None:
-        self._inside = CleanLane(call, target, COMPLETIONS)
-
-    def read(self, data: bytes) -> Chunk | None:
+    def take(self, event: Json, data: bytes) -> Chunk | None:
         """Read one event. Raises the `UpstreamError` that it reports or is."""
-        return self._inside.take(_as_text(wire.decode(data, "an event"), "delta"), data)
-
-    def read_together(self, _events: Sequence[bytes]) -> tuple[Chunk | None, int]:
-        """Read none so: each says its text in another place."""
-        return None, 0
-
-    def end(self) -> Sequence[Chunk]:
-        """Give what comes after the last event."""
-        return self._inside.end()
-
-    def began(self) -> bool:
-        """Whether there was any of an answer."""
-        return self._inside.began()
-
-    def complete(self) -> bool:
-        """Whether there was an answer and all of it has ended."""
-        return self._inside.complete()
+        return super().take(_as_text(event, "delta"), data)
 
 
 def _as_text(answer: Json, holder: str) -> Json:
